@@ -1,0 +1,1 @@
+"""The Brain: the control plane that knows every node, template and instance."""

@@ -1,0 +1,186 @@
+"""`game.toml`: image, command, ports, readiness, stop and exit codes of one kind of server."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hytopus.errors import HytopusError
+from hytopus.layers.rules import Variable, VariableName
+
+
+class BadGame(HytopusError):
+    code: ClassVar[str] = "bad_game"
+    status: ClassVar[int] = 422
+    template: ClassVar[str] = "The game definition {source} is not valid: {where}: {why}"
+    remedy: ClassVar[str] = "Mend its game.toml; docs/reference/game.md lists every key."
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+"""A regular expression, searched for in one log line (colours already removed)."""
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Protocol(StrEnum):
+    UDP = "udp"
+    TCP = "tcp"
+
+
+class DebianImage(_Model):
+    """How to build the image from Debian packages alone, where no registry can be reached."""
+
+    suite: str = "bookworm"
+    variant: Literal["extract", "custom", "essential", "apt", "required", "minbase"] = "apt"
+    packages: tuple[str, ...]
+
+
+class Image(_Model):
+    reference: str
+    """What Docker knows the image by, e.g. `hytopus/luanti:5.6.1`."""
+    debian: DebianImage | None = None
+    files: dict[str, str] = Field(default_factory=dict)
+    """Files of the game's folder to copy into a Debian-built image: source -> absolute target, mode kept."""
+
+
+class Port(_Model):
+    """A port the game listens on. Inside and outside it has the same number unless `container` says otherwise."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = "game"
+    protocol: Protocol = Protocol.UDP
+    container: Annotated[int, Field(ge=1, le=65535)] | None = None
+
+
+class Probe(_Model):
+    """Ask the game itself whether it is ready, from the node, every `interval` seconds."""
+
+    kind: Literal["udp", "tcp", "http"]
+    port: str = "game"
+    send_hex: str = ""
+    expect_hex: str = ""
+    """UDP: what an answer must begin with; empty accepts any answer."""
+    path: str = "/"
+    interval: Seconds = 0.5
+
+
+class Readiness(_Model):
+    """When players can join. With both, the log line and then the probe must hold; with neither, a living process."""
+
+    log: Pattern | None = None
+    probe: Probe | None = None
+    timeout: Seconds = 120
+
+
+class Stop(_Model):
+    """Console line, grace, then signal, grace, then kill."""
+
+    line: str | None = None
+    grace: Seconds = 60
+    signal: Literal["SIGTERM", "SIGINT", "SIGQUIT"] = "SIGTERM"
+    signal_grace: Seconds = 10
+
+
+class ExitCodes(_Model):
+    """What an exit code means. Every code not listed is a crash."""
+
+    clean: frozenset[int] = frozenset({0, 130, 143})
+    restart: frozenset[int] = frozenset()
+    """The server asks to be started again (Hytale's 8: an update is staged)."""
+    configuration: frozenset[int] = frozenset()
+    """Starting again would fail the same way until somebody changes something."""
+
+
+class ExitKind(StrEnum):
+    CLEAN = "clean"
+    RESTART = "restart"
+    CONFIGURATION = "configuration"
+    CRASH = "crash"
+
+
+class Players(_Model):
+    """Log patterns with a group `name` (or `list` for `online`, separated by commas)."""
+
+    join: Pattern | None = None
+    leave: Pattern | None = None
+
+
+class Resources(_Model):
+    """Defaults of an instance; each can be overridden on creation."""
+
+    memory_mb: Annotated[int, Field(ge=16)] = 2048
+    cpus: Annotated[float, Field(gt=0)] = 1.0
+    disk_mb: Annotated[int, Field(ge=1)] = 2048
+    pids: Annotated[int, Field(ge=16)] = 512
+
+
+class Game(_Model):
+    """How to run one kind of server."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    title: str
+    image: Image
+    command: tuple[str, ...]
+    """Placeholders are replaced as in files, with the same variables."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    workdir: str = "/data"
+    """Where the instance's directory is mounted, and the working directory of the command."""
+    read_only_root: bool = True
+    tmpfs: tuple[str, ...] = ("/tmp",)  # noqa: S108 - a path inside the container
+    sysctls: dict[str, str] = Field(default_factory=dict)
+    ports: tuple[Port, ...] = (Port(),)
+    ready: Readiness = Readiness()
+    stop: Stop = Stop()
+    exit: ExitCodes = ExitCodes()
+    players: Players = Players()
+    resources: Resources = Resources()
+    variables: dict[VariableName, Variable] = Field(default_factory=dict)
+    """Variables the command and environment use, with defaults; templates may rely on them too."""
+
+    @model_validator(mode="after")
+    def _ports_have_names_of_their_own(self) -> Game:
+        names = [port.name for port in self.ports]
+        if len(set(names)) != len(names):
+            raise ValueError("two ports have the same name")
+        if self.ready.probe and self.ready.probe.port not in names:
+            raise ValueError(f"the readiness probe names an unknown port {self.ready.probe.port!r}")
+        return self
+
+    @classmethod
+    def parse(cls, text: str | bytes, *, source: str = "game.toml") -> Game:
+        """Read a `game.toml`; raises `BadGame` that names the key."""
+        try:
+            data = tomllib.loads(text.decode() if isinstance(text, bytes) else text)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadGame(source=source, where="the file", why=str(error)) from error
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise BadGame(source=source, where=where, why=first["msg"]) from error
+
+    def classify(self, exit_code: int, *, oom: bool = False) -> ExitKind:
+        """What an exit code means; running out of memory is always a crash."""
+        if oom:
+            return ExitKind.CRASH
+        if exit_code in self.exit.restart:
+            return ExitKind.RESTART
+        if exit_code in self.exit.configuration:
+            return ExitKind.CONFIGURATION
+        return ExitKind.CLEAN if exit_code in self.exit.clean else ExitKind.CRASH

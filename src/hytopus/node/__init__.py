@@ -1,0 +1,1 @@
+"""The Node: an agent beside a Docker Engine that builds, runs and watches instances."""

@@ -1,0 +1,1 @@
+"""The container engine behind one small protocol: `docker/` for real, `fake.py` for tests."""

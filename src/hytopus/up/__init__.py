@@ -1,0 +1,1 @@
+"""`hytopus up`: everything on one machine, started, supervised and adopted."""
