@@ -1,0 +1,1 @@
+"""What happened: the event log for everybody, the audit log for changes somebody made, and the live feed."""

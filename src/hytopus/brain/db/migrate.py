@@ -1,0 +1,38 @@
+"""Bringing the database to this version's schema, at every start and by `hytopus brain migrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+from hytopus.brain.db.engine import Database
+
+_LOCK = 0x48595450  # "HYTP"; the advisory lock that keeps two starting Brains from migrating at once
+
+
+def alembic_config() -> Config:
+    """Alembic's configuration without a file: the history lives in `migrations/` beside this module."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+async def migrate(database: Database, revision: str = "head") -> None:
+    """Upgrade to `revision`; does nothing when already there."""
+    if database.dialect == "sqlite":
+        async with database.write() as session:
+            await (await session.connection()).run_sync(_upgrade, revision)
+        return
+    async with database.writer.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        await connection.run_sync(_upgrade, revision)
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

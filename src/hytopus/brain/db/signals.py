@@ -1,0 +1,64 @@
+"""Telling other parts of the Brain that something was committed, so that nobody has to poll.
+
+A signal only makes things faster: whoever listens must also look for himself now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hytopus.brain.db.engine import after_commit
+
+
+class Subscription:
+    """Signals of one topic in order. A listener that falls too far behind loses them and is told so."""
+
+    def __init__(self, limit: int) -> None:
+        self._queue: asyncio.Queue[Any] = asyncio.Queue(limit)
+        self.overflowed = False
+
+    def offer(self, value: Any) -> None:
+        try:
+            self._queue.put_nowait(value)
+        except asyncio.QueueFull:
+            self.overflowed = True
+
+    async def get(self) -> Any:
+        """The next signal; waits for it."""
+        return await self._queue.get()
+
+    def drain(self) -> list[Any]:
+        """What has come in the meantime, without waiting."""
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+
+
+class Signals:
+    """Topics within one Brain: `event` (activity.Event), `instance`, `node` and `placement` (keys to look at)."""
+
+    def __init__(self) -> None:
+        self._subscriptions: dict[str, set[Subscription]] = defaultdict(set)
+
+    def publish(self, topic: str, value: Any = None) -> None:
+        for subscription in tuple(self._subscriptions[topic]):
+            subscription.offer(value)
+
+    @contextmanager
+    def subscribe(self, topic: str, *, limit: int = 10_000) -> Iterator[Subscription]:
+        subscription = Subscription(limit)
+        self._subscriptions[topic].add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions[topic].discard(subscription)
+
+
+def signal(session: AsyncSession, topic: str, value: Any = None) -> None:
+    """Publish once the session's work is durable."""
+    signals: Signals = session.info["signals"]
+    after_commit(session, lambda: signals.publish(topic, value))

@@ -1,0 +1,319 @@
+"""The language between Brain and Node: frozen values, named as in specification sections 4 and 5.
+
+Node -> Brain: `RegisterNode` opens a session, then `Heartbeat` and `InstanceReport`, and `Answer` to what was asked.
+Brain -> Node: `Welcome` or `Refused`, then commands. Commands are idempotent and may come again after any
+reconnect; a node acts on one only if its generation is not older than the generation the node holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class NodeStatus(StrEnum):
+    """What a node says of an instance it holds."""
+
+    PREPARING = "preparing"
+    PREPARED = "prepared"
+    STARTING = "starting"
+    RUNNING = "running"
+    """Ready for players: the game's readiness rule held."""
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    DESTROYED = "destroyed"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What a node is. Capacity is what the operator lets Hytopus use, not what the machine has."""
+
+    hostname: str = ""
+    agent_version: str = ""
+    engine_version: str = ""
+    kernel: str = ""
+    architecture: str = ""
+    cpus: float = 0.0
+    memory_mb: int = 0
+    disk_mb: int = 0
+    slots: int = 0
+    region: str = ""
+    tags: tuple[str, ...] = ()
+    address: str = ""
+    """Where players reach this node: a host name or an IP address."""
+    environment: str = ""
+    port_first: int = 0
+    port_last: int = 0
+    materialisers: tuple[str, ...] = ()
+    """Ways to build a directory that work here, best first: overlay, reflink, copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as it travels: `HytopusError.as_dict()`."""
+
+    code: str
+    message: str
+    remedy: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceReport:
+    """What has become of an instance. `sequence` grows with every report of one node and orders them."""
+
+    instance_id: str
+    generation: int
+    status: NodeStatus
+    sequence: int = 0
+    at: str = ""
+    """ISO 8601, UTC."""
+    step: str = ""
+    """What is being done while preparing: fetch, merge, substitute, check, image, container, ready."""
+    progress: float = 0.0
+    """0 to 1 within `step`."""
+    exit_code: int | None = None
+    exit_kind: str = ""
+    """`clean`, `restart`, `configuration` or `crash`; empty unless the process has ended."""
+    oom_killed: bool = False
+    problem: Problem | None = None
+    log_tail: tuple[str, ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    players: tuple[str, ...] = ()
+    restored: bool = False
+    """Part of an inventory: nothing new happened, this is how things stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterNode:
+    """The first message of a session, with the node's whole inventory."""
+
+    protocol: int
+    agent_id: str
+    """Tells two agents that use one identity apart: derived from the machine and the data directory."""
+    facts: NodeFacts
+    dev_mode: bool = False
+    inventory: tuple[InstanceReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceUsage:
+    instance_id: str
+    cpu_percent: float
+    memory_mb: float
+    players: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLoad:
+    """How busy a node is. `foreign_ports` are ports of the pool that something else on the node uses."""
+
+    cpu_percent: float = 0.0
+    memory_used_mb: int = 0
+    disk_free_mb: int = 0
+    running: int = 0
+    cache_bytes: int = 0
+    cache_versions: int = 0
+    cache_hits: int = 0
+    cache_misses: int = 0
+    s3_requests: int = 0
+    s3_bytes: int = 0
+    foreign_ports: tuple[int, ...] = ()
+    engine_up: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    at: str
+    dev_mode: bool
+    load: NodeLoad
+    usage: tuple[InstanceUsage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The end of something the Brain asked for with a `request_id`; `body` is JSON."""
+
+    request_id: str
+    body: str = "{}"
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenewUrls:
+    """A presigned URL ran out before its layer was fetched: please repeat `prepare_instance`."""
+
+    instance_id: str
+    generation: int
+
+
+NodeMessage = RegisterNode | Heartbeat | InstanceReport | Answer | RenewUrls
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The session stands."""
+
+    node_id: str
+    node_name: str
+    brain_id: str
+    heartbeat_seconds: float
+    dev_mode: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The session cannot stand; `retry` says whether coming back later makes sense."""
+
+    problem: Problem
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateLayer:
+    """One layer, in order, with a short-lived URL for exactly this object."""
+
+    template_id: str
+    version: str
+    checksum: str
+    size: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortBinding:
+    """A port of the game, as allotted."""
+
+    name: str
+    host: int
+    container: int
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareInstance:
+    """Build the instance's directory, then report `prepared`. Holds all that a later start needs."""
+
+    instance_id: str
+    generation: int
+    name: str
+    template_layers: tuple[TemplateLayer, ...]
+    variable_map: Mapping[str, str]
+    secrets: tuple[str, ...]
+    """Names in `variable_map` whose values must never be shown."""
+    game: str
+    """The game definition as JSON (`games.definition.Game`)."""
+    ports: tuple[PortBinding, ...]
+    memory_mb: int
+    cpus: float
+    disk_mb: int
+    discard_changes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StartInstance:
+    instance_id: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopInstance:
+    instance_id: str
+    generation: int
+    kill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyInstance:
+    instance_id: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeCache:
+    """The whole template cache, one template, or one version of it."""
+
+    request_id: str
+    template_id: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetDevMode:
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question that a node answers with `Answer`: `provenance`, `cache`, `send_line`, `logs`."""
+
+    request_id: str
+    kind: str
+    instance_id: str = ""
+    body: str = "{}"
+    """JSON arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """Please open a `Stream` call with this id: `console` or `logs`, carried outside the session."""
+
+    stream_id: str
+    kind: str
+    instance_id: str
+    tail: int = 0
+    after: int = 0
+    """Only lines with a greater number."""
+
+
+BrainMessage = (
+    Welcome
+    | Refused
+    | PrepareInstance
+    | StartInstance
+    | StopInstance
+    | DestroyInstance
+    | PurgeCache
+    | SetDevMode
+    | Ask
+    | OpenStream
+)
+
+InstanceCommand = PrepareInstance | StartInstance | StopInstance | DestroyInstance
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a server's output. Numbers start at 1 with every start and never skip."""
+
+    number: int
+    at: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFrame:
+    """Node -> Brain: lines, or the end. Brain -> Node: a console line to type."""
+
+    stream_id: str
+    lines: tuple[LogLine, ...] = ()
+    input: str = ""
+    ended: bool = False
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest:
+    token: str
+    node_name: str
+    csr_pem: str
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    node_id: str
+    certificate_pem: str
+    ca_pem: str
