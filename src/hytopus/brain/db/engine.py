@@ -13,7 +13,9 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from hytopus.brain.db import sqlite
 from hytopus.brain.db.writer import GroupWriter
 from hytopus.errors import HytopusError
 
@@ -98,12 +100,18 @@ def _engine(url: str, *, immediate: bool) -> AsyncEngine:
         )
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise BadDatabaseUrl(url=parsed.render_as_string(hide_password=True))
-    engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), pool_size=8, max_overflow=8)
+    path = parsed.database
+    engine = create_async_engine(
+        parsed.set(drivername="sqlite+aiosqlite"),
+        async_creator=lambda: sqlite.connect(path),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=8,
+        max_overflow=8,
+    )
     begin = "BEGIN IMMEDIATE" if immediate else "BEGIN"
 
     @event.listens_for(engine.sync_engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
             cursor.execute(f"PRAGMA {pragma}")
