@@ -140,6 +140,10 @@ class Game(_Model):
     environment: dict[str, str] = Field(default_factory=dict)
     workdir: str = "/data"
     """Where the instance's directory is mounted, and the working directory of the command."""
+    user: Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")] = "1000:1000"
+    """uid and gid inside the container; never 0 without a reason."""
+    init: bool = False
+    """Run a tiny init as process 1: for programs that leave zombies, or do not handle signals as process 1."""
     read_only_root: bool = True
     tmpfs: tuple[str, ...] = ("/tmp",)  # noqa: S108 - a path inside the container
     sysctls: dict[str, str] = Field(default_factory=dict)

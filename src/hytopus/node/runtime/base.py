@@ -95,6 +95,11 @@ class ContainerSpec:
     tmpfs: Sequence[str] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    init: bool = False
+    """Run a tiny init as process 1: for programs that leave zombies, or do not handle signals as process 1."""
+    stop_signal: str = "SIGTERM"
+    """What the engine sends when the engine itself shuts down with the machine, and for how many seconds it waits."""
+    stop_grace: float = 60
 
 
 class ContainerStatus(StrEnum):
@@ -185,7 +190,11 @@ class Runtime(Protocol):
     def logs(
         self, instance_id: str, *, tail: int | None = None, since: datetime | None = None, follow: bool = True
     ) -> AsyncIterator[tuple[datetime, str]]:
-        """Lines of standard output and error with the engine's time stamps; ends when the container has ended."""
+        """Lines of standard output and error with the engine's time stamps; ends when the container has ended.
+
+        `since` is inclusive: a line of that very microsecond comes again. A container that does not exist has no
+        lines. Raises `RuntimeUnavailable` when the engine goes; read on from the last time stamp.
+        """
         ...
 
     def events(self) -> AsyncIterator[ContainerEvent]:
