@@ -1,0 +1,148 @@
+"""A real PostgreSQL for the tests: its own cluster in a temporary directory, not durable and therefore fast."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.services.machine import install, is_ours, machine_lock
+from tests.services.ports import free_port
+from tests.services.waiting import eventually_sync
+
+_FAST: Final = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "autovacuum=off",
+    "max_connections=200",
+    "shared_buffers=64MB",
+    "timezone=UTC",
+)
+
+
+class PostgresServer:
+    """A running server. Databases are cheap: each test takes one of its own and drops it."""
+
+    def __init__(self, programs: Path, directory: Path, port: int) -> None:
+        self._programs = programs
+        self._directory = directory
+        self._port = port
+
+    def create_database(self, *, template: str = "template1") -> str:
+        """The name of a new database; a copy of `template`, to which nobody may be connected."""
+        name = f"test_{secrets.token_hex(6)}"
+        self.sql(f'create database "{name}" template "{template}"')
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Even if somebody is still connected."""
+        self.sql(f'drop database if exists "{name}" with (force)')
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self._port}/{database}"
+
+    def sql(self, statement: str, *, database: str = "postgres") -> str:
+        """Run one statement as the superuser; gives psql's plain output."""
+        done = subprocess.run(
+            [self._programs / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.url(database), "-c", statement],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def answers(self) -> bool:
+        question = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
+        return subprocess.run(question, check=False, timeout=30).returncode == 0
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    programs = _programs()
+    directory = Path(tempfile.mkdtemp(prefix="hytopus-postgres-"))
+    user = _unprivileged_user()
+    if user is not None:
+        shutil.chown(directory, user, user)
+    try:
+        with _server(programs, directory, user) as server:
+            yield server
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _server(programs: Path, directory: Path, user: str | None) -> Iterator[PostgresServer]:
+    data, log, port = directory / "data", directory / "log", free_port()
+    groups = None if user is None else ()
+    with log.open("wb") as output:
+        subprocess.run(
+            [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+            cwd=directory,
+            user=user,
+            group=user,
+            extra_groups=groups,
+            stdout=output,
+            stderr=output,
+            check=True,
+            timeout=120,
+        )
+        options = [part for setting in _FAST for part in ("-c", setting)]
+        process = subprocess.Popen(
+            [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", directory, *options],
+            cwd=directory,
+            user=user,
+            group=user,
+            extra_groups=groups,
+            stdout=output,
+            stderr=output,
+        )
+    server = PostgresServer(programs, directory, port)
+    try:
+        eventually_sync(lambda: process.poll() is not None or server.answers(), timeout=30, every=0.05)
+        assert process.poll() is None, log.read_text()[-2000:]
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)  # fast shutdown: does not wait for clients
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _programs() -> Path:
+    """The folder with `initdb` and `postgres`; Debian keeps it out of the PATH."""
+    if (found := _find_programs()) is None:
+        # The cluster that Debian would create and start by itself is not wanted.
+        with machine_lock("postgres"):
+            if is_ours() and not Path("/etc/postgresql-common/createcluster.conf").exists():
+                install("postgresql-common", needed_for="PostgreSQL")
+                Path("/etc/postgresql-common/createcluster.conf").write_text("create_main_cluster = false\n")
+            if _find_programs() is None:
+                install("postgresql", needed_for="the tests on PostgreSQL")
+        found = _find_programs()
+    assert found is not None, "PostgreSQL is installed, but initdb is nowhere"
+    return found
+
+
+def _find_programs() -> Path | None:
+    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: float(one.parts[-3]))
+    if packaged:
+        return packaged[-1].parent
+    elsewhere = shutil.which("initdb")
+    return Path(elsewhere).resolve().parent if elsewhere else None
+
+
+def _unprivileged_user() -> str | None:
+    """PostgreSQL refuses to run as root; its package brings the user."""
+    return "postgres" if os.geteuid() == 0 else None
