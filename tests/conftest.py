@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import hypothesis
 import pytest
 
 from tests.services import docker
@@ -17,6 +18,10 @@ from tests.services.seaweed import S3, running_s3
 
 _RUN: Final = "HYTOPUS_TEST_RUN"
 """Environment variable with the directory of this test run; pytest-xdist's workers inherit it."""
+
+hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("long", deadline=None, print_blob=True, max_examples=5_000)
+hypothesis.settings.load_profile("default")
 
 
 def pytest_configure(config: pytest.Config) -> None:

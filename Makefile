@@ -1,0 +1,75 @@
+# Everything one does with a checkout. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+JOBS ?= $(shell nproc)
+UP ?=
+# `DEMO=0 make up` sets up without the demo network; anything else for `hytopus up` goes into UP="…".
+ifeq ($(DEMO),0)
+UP += --no-demo
+endif
+
+FAST_TESTS = $(wildcard tests/unit tests/integration tests/simulation)
+SLOW_TESTS = $(wildcard tests/e2e)
+
+.PHONY: help
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1 \2/' | awk '{printf "  make %-12s", $$2; $$1=$$2=""; print substr($$0, 3)}'
+
+.PHONY: up
+up: environment ## Start Hytopus on this machine (DEMO=0: without the demo network)
+	@exec $(BIN)/hytopus up $(UP)
+
+.PHONY: test
+test: environment ## Run all tests; installs the services they need
+	@echo "==> tests without a game"
+	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal $(FAST_TESTS) $(ARGS)
+ifneq ($(SLOW_TESTS),)
+	@echo "==> end to end, with real games"
+	@$(BIN)/pytest -q $(SLOW_TESTS) $(ARGS)
+endif
+
+.PHONY: check
+check: environment ## Check format, lint, types, import contracts and sizes
+	@echo "==> format" && $(BIN)/ruff format --check .
+	@echo "==> lint" && $(BIN)/ruff check .
+	@echo "==> types" && $(BIN)/mypy
+	@echo "==> imports" && $(BIN)/lint-imports
+	@echo "==> sizes" && $(BIN)/python tools/check_size.py
+
+.PHONY: simulation
+simulation: environment ## Run the simulation for a long time
+	@$(BIN)/pytest -q --timeout=0 --hypothesis-profile=long tests/simulation $(ARGS)
+
+.PHONY: bench
+bench: environment ## Measure against baselines; writes bench/results.json
+	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: proto
+proto: environment ## Generate the wire code from proto/
+	@tools/proto.sh
+
+.PHONY: lock
+lock: environment ## Recompile requirements/*.txt (UPGRADE=1: newest versions)
+	@tools/lock
+
+.PHONY: format
+format: environment ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+.PHONY: clean
+clean: ## Remove caches and build products
+	@rm -rf .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@find src tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+.PHONY: distclean
+distclean: clean ## Remove the environment too
+	@rm -rf .venv
+
+.PHONY: environment
+environment: .venv/stamp ## Make .venv
+
+.venv/stamp: requirements/dev.txt requirements/uv.txt pyproject.toml tools/environment
+	@tools/environment
