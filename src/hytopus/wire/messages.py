@@ -96,6 +96,7 @@ class RegisterNode:
     facts: NodeFacts
     dev_mode: bool = False
     inventory: tuple[InstanceReport, ...] = ()
+    """Reports held back while the Brain was away, in order, then every instance as it stands (`restored`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,13 @@ class Refused:
 
     problem: Problem
     retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsSeen:
+    """Reports up to this sequence are durable; the node need not keep them any longer."""
+
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +287,7 @@ BrainMessage = (
     | SetDevMode
     | Ask
     | OpenStream
+    | ReportsSeen
 )
 
 InstanceCommand = PrepareInstance | StartInstance | StopInstance | DestroyInstance
@@ -313,7 +322,17 @@ class JoinRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewRequest:
+    """A new certificate for the node that calls, before the old one runs out."""
+
+    csr_pem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Certificates:
     node_id: str
     certificate_pem: str
     ca_pem: str
+
+
+JoinReply = Certificates | Refused

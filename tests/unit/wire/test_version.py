@@ -1,0 +1,19 @@
+"""Which protocol numbers are served."""
+
+from __future__ import annotations
+
+import pytest
+
+from hytopus.wire.version import OLDEST, PROTOCOL, ProtocolTooNew, ProtocolTooOld, check_protocol
+
+
+def test_the_window() -> None:
+    for served in range(OLDEST, PROTOCOL + 1):
+        check_protocol(served)
+
+
+def test_outside_the_window() -> None:
+    with pytest.raises(ProtocolTooOld, match="at least"):
+        check_protocol(OLDEST - 1)
+    with pytest.raises(ProtocolTooNew, match="only up to"):
+        check_protocol(PROTOCOL + 1)
