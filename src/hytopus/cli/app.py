@@ -1,0 +1,72 @@
+"""The command `hytopus`: its groups, loaded when they are used, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from cyclopts import App, CycloptsError, Parameter
+
+from hytopus import __version__
+from hytopus.cli.failure import INTERRUPTED, USAGE, exit_code, explain
+from hytopus.errors import HytopusError
+
+_COMMANDS: Final = {
+    "up": ("hytopus.cli.up:up", "Start everything on this machine.", "Start"),
+    "status": ("hytopus.cli.status:status", "Show how the network is doing.", "Start"),
+    "login": ("hytopus.cli.login:login", "Log in to a Brain and remember it.", "Start"),
+    "logout": ("hytopus.cli.login:logout", "Forget the login and revoke its token.", "Start"),
+    "whoami": ("hytopus.cli.login:whoami", "Show who you are to the Brain.", "Start"),
+    "instance": ("hytopus.cli.instance:app", "Create, run and look into game servers.", "Game servers"),
+    "template": ("hytopus.cli.template:app", "Pack, push and inspect template layers.", "Game servers"),
+    "game": ("hytopus.cli.game:app", "List games and build their images.", "Game servers"),
+    "node": ("hytopus.cli.node:app", "Join, run and care for nodes.", "Operation"),
+    "events": ("hytopus.cli.activity:events", "Show what happened.", "Operation"),
+    "audit": ("hytopus.cli.activity:audit", "Show who changed what.", "Operation"),
+    "user": ("hytopus.cli.user:app", "Manage accounts.", "Operation"),
+    "token": ("hytopus.cli.token:app", "Manage API tokens.", "Operation"),
+    "brain": ("hytopus.cli.brain:app", "Run the Brain.", "Operation"),
+}
+
+_EPILOGUE: Final = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not allowed or not logged in, 5 conflict, "
+    "6 Brain not reachable, 130 interrupted."
+)
+
+
+def build() -> App:
+    """The command tree. Nothing of a command is imported before it runs or its own help is shown."""
+    app = App(
+        "hytopus",
+        version=__version__,
+        help="Runs game-server networks: layered templates, built into servers on any number of nodes.",
+        help_epilogue=_EPILOGUE,
+        default_parameter=Parameter(negative=(), show_default=False),
+        exit_on_error=False,
+        suppress_keyboard_interrupt=False,
+    )
+    for name, (path, description, group) in _COMMANDS.items():
+        app.command(path, name=name, help=description, group=group)
+    return app
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; gives the exit code."""
+    try:
+        result = build()(arguments, result_action="return_value")
+    except CycloptsError:
+        return USAGE  # already explained
+    except HytopusError as error:
+        explain(error, as_json="--json" in arguments)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
+        return 0
+    return result if isinstance(result, int) else 0

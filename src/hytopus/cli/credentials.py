@@ -1,0 +1,81 @@
+"""Which Brain to talk to and as whom: the environment first, then `~/.config/hytopus/config.toml`."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from hytopus.errors import HytopusError
+
+DEFAULT_URL: Final = "http://127.0.0.1:8420"
+
+
+class BadCredentialsFile(HytopusError):
+    code: ClassVar[str] = "bad_credentials_file"
+    template: ClassVar[str] = "{file} cannot be used: {why}."
+    remedy: ClassVar[str] = "Mend or delete it, and run `hytopus login` again."
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A Brain's address, and the API token for it where there is one."""
+
+    url: str
+    token: str | None = None
+
+
+def resolve(url: str | None = None) -> Credentials:
+    """What a command uses. A token belongs to its Brain: it is never sent to another address."""
+    saved = load()
+    chosen = url or os.environ.get("HYTOPUS_URL") or (saved.url if saved else DEFAULT_URL)
+    chosen = chosen.rstrip("/")
+    if token := os.environ.get("HYTOPUS_TOKEN"):
+        return Credentials(chosen, token)
+    return Credentials(chosen, saved.token if saved and saved.url == chosen else None)
+
+
+def load() -> Credentials | None:
+    """What `hytopus login` left behind."""
+    file = config_file()
+    try:
+        content: dict[str, Any] = tomllib.loads(file.read_text())
+        return Credentials(str(content["url"]).rstrip("/"), content.get("token"))
+    except FileNotFoundError:
+        return None
+    except KeyError as error:
+        raise BadCredentialsFile(file=file, why=f"it has no {error}") from error
+    except (OSError, ValueError) as error:
+        raise BadCredentialsFile(file=file, why=str(error)) from error
+
+
+def save(credentials: Credentials) -> Path:
+    """Remember them, readable for their owner alone; gives the file."""
+    file = config_file()
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lines = [f"url = {json.dumps(credentials.url)}"]
+    if credentials.token is not None:
+        lines.append(f"token = {json.dumps(credentials.token)}")
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write("\n".join(lines) + "\n")
+    unfinished.replace(file)
+    return file
+
+
+def forget() -> None:
+    """Drop the token; the address stays, so that logging in again is short."""
+    if saved := load():
+        save(Credentials(saved.url))
+
+
+def config_file() -> Path:
+    """Where the login is kept; HYTOPUS_CONFIG or XDG_CONFIG_HOME move it."""
+    if explicit := os.environ.get("HYTOPUS_CONFIG"):
+        return Path(explicit)
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "hytopus" / "config.toml"

@@ -1,0 +1,58 @@
+"""Live streams of the Brain that survive a broken line: events, and an instance's lines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+
+from hytopus.cli.client import Api, Json
+from hytopus.cli.failure import ApiProblem, BrainUnreachable
+from hytopus.cli.output import note
+from hytopus.kit.backoff import backoff
+
+
+async def follow_events(
+    api: Api, *, after: str | None = None, quiet: bool = False, **query: Any
+) -> AsyncIterator[Json]:
+    """New events, for ever; after a broken line those missed meanwhile come first."""
+    delays = backoff(0.5, 10)
+    while True:
+        try:
+            async with api.stream("/events", last_id=after, **query) as source:
+                async for event in source:
+                    after = event.id or after
+                    delays = backoff(0.5, 10)
+                    yield _data(event)
+        except BrainUnreachable as error:
+            if not quiet:
+                note(f"{error.message} Trying again …")
+        await asyncio.sleep(next(delays))
+
+
+async def follow_lines(api: Api, path: str, *, tail: int) -> AsyncIterator[Json]:
+    """An instance's lines, past and new, until the server has ended; each once, even over a broken line."""
+    after: int | None = None
+    delays = backoff(0.5, 10)
+    while True:
+        try:
+            query = {"tail": tail} if after is None else {"after": after, "tail": 0}
+            async with api.stream(path, **query) as source:
+                async for event in source:
+                    line = _data(event)
+                    after = line["number"]
+                    delays = backoff(0.5, 10)
+                    yield line
+                return
+        except BrainUnreachable as error:
+            note(f"{error.message} Trying again …")
+        await asyncio.sleep(next(delays))
+
+
+def _data(event: httpx2.ServerSentEvent) -> Json:
+    data: Any = event.json()
+    if event.event == "problem":
+        raise ApiProblem(data, int(data.get("status", 500)))
+    return data

@@ -1,0 +1,89 @@
+"""`hytopus login`, `logout` and `whoami`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from hytopus.cli import credentials
+from hytopus.cli.ask import ask, password
+from hytopus.cli.client import Api
+from hytopus.cli.credentials import Credentials
+from hytopus.cli.failure import ApiProblem, NotLoggedIn
+from hytopus.cli.options import DEFAULTS, Options, connect
+from hytopus.cli.output import clock_time, plain, print_fields, print_json, say
+
+
+async def login(
+    url: str | None = None,
+    /,
+    *,
+    user: Annotated[str | None, Parameter(name=("--user", "-u"))] = None,
+    password_stdin: bool = False,
+    token: str | None = None,
+    options: Options = DEFAULTS,
+) -> None:
+    """Log in to a Brain and remember it for the next commands.
+
+    Parameters
+    ----------
+    url
+        Address of the Brain, e.g. https://brain.example.org.
+    user
+        Your name; asked for where it is not given.
+    password_stdin
+        Read the password from standard input.
+    token
+        Use this API token instead of a name and a password.
+    """
+    address = credentials.resolve(url or options.url).url
+    if token is None:
+        token = await _trade(address, user, password_stdin=password_stdin)
+    async with Api.open(Credentials(address, token)) as api:
+        me = await api.get("/me")
+    file = credentials.save(Credentials(address, token))
+    if options.json:
+        print_json(me)
+    else:
+        say(f"Logged in to {plain(address)} as {plain(me['user']['name'])} ({plain(me['role'])}); kept in {file}.")
+
+
+async def logout(*, options: Options = DEFAULTS) -> None:
+    """Forget the login, and revoke its token at the Brain."""
+    known = credentials.resolve(options.url)
+    credentials.forget()
+    if known.token is None:
+        raise NotLoggedIn(url=known.url)
+    async with Api.open(known) as api:
+        try:
+            await api.post("/logout")
+        except ApiProblem as problem:
+            if problem.status != 401:  # revoked or expired already: all the better
+                raise
+    say(f"Logged out of {plain(known.url)}.")
+
+
+async def whoami(*, options: Options = DEFAULTS) -> None:
+    """Show who you are to the Brain, and as what."""
+    async with connect(options) as api:
+        me = await api.get("/me")
+    if options.json:
+        print_json(me)
+        return
+    print_fields(
+        {
+            "name": me["user"]["name"],
+            "role": me["role"],
+            "brain": api.credentials.url,
+            "last login": clock_time(me["user"]["last_login_at"]),
+        }
+    )
+
+
+async def _trade(address: str, user: str | None, *, password_stdin: bool) -> str:
+    name = user or ask("User", "admin")
+    secret = password(f"Password of {name}", from_stdin=password_stdin)
+    async with Api.open(Credentials(address)) as api:
+        answer = await api.post("/login", {"name": name, "password": secret})
+    return str(answer["token"])

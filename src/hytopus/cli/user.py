@@ -1,0 +1,98 @@
+"""`hytopus user`: accounts and their roles."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from hytopus.cli.ask import confirm, password
+from hytopus.cli.client import Json
+from hytopus.cli.options import DEFAULTS, Options, connect, group
+from hytopus.cli.output import clock_time, plain, print_json, print_table, say
+
+Role = Literal["viewer", "operator", "admin"]
+
+app: Final = group("user", "Manage accounts: who may look, who may operate, who may administrate.")
+
+
+@app.command(name="list")
+async def list_users(*, options: Options = DEFAULTS) -> None:
+    """List all users."""
+    async with connect(options) as api:
+        users = [user async for user in api.items("/users")]
+    if options.json:
+        print_json(users)
+        return
+    rows = (
+        (
+            user["name"],
+            user["role"],
+            user["disabled"],
+            clock_time(user["last_login_at"]),
+            clock_time(user["created_at"]),
+        )
+        for user in users
+    )
+    print_table(("NAME", "ROLE", "DISABLED", "LAST LOGIN", "CREATED"), rows, empty="No users.")
+
+
+@app.command(name="create")
+async def create_user(
+    name: str, /, *, role: Role = "viewer", password_stdin: bool = False, options: Options = DEFAULTS
+) -> None:
+    """Make a user; asks for the password.
+
+    Parameters
+    ----------
+    role
+        viewer looks, operator runs game servers and nodes, admin does everything.
+    password_stdin
+        Read the password from standard input.
+    """
+    secret = password(f"Password of {name} (10 characters or more)", from_stdin=password_stdin, repeat=True)
+    async with connect(options) as api:
+        user = await api.post("/users", {"name": name, "password": secret, "role": role})
+    _report(user, "Created", options)
+
+
+@app.command(name="change")
+async def change_user(
+    name: str,
+    /,
+    *,
+    role: Role | None = None,
+    disable: bool = False,
+    enable: bool = False,
+    options: Options = DEFAULTS,
+) -> None:
+    """Change a user's role, or keep the user out (and let back in)."""
+    body: dict[str, Json] = {"role": role} if role else {}
+    if disable or enable:
+        body["disabled"] = disable
+    async with connect(options) as api:
+        user = await api.patch(f"/users/{name}", body)
+    _report(user, "Changed", options)
+
+
+@app.command(name="password")
+async def set_password(name: str, /, *, password_stdin: bool = False, options: Options = DEFAULTS) -> None:
+    """Set a user's password; all logins of that user end."""
+    secret = password(f"New password of {name}", from_stdin=password_stdin, repeat=True)
+    async with connect(options) as api:
+        user = await api.patch(f"/users/{name}", {"password": secret})
+    _report(user, "Set the password of", options)
+
+
+@app.command(name="remove")
+async def remove_user(name: str, /, *, yes: bool = False, options: Options = DEFAULTS) -> None:
+    """Remove a user and all tokens of that user."""
+    confirm(f"Remove the user {name}?", yes=yes)
+    async with connect(options) as api:
+        await api.delete(f"/users/{name}")
+    say(f"Removed {plain(name)}.")
+
+
+def _report(user: Json, done: str, options: Options) -> None:
+    if options.json:
+        print_json(user)
+    else:
+        say(f"{done} {plain(user['name'])} ({plain(user['role'])}{', disabled' if user['disabled'] else ''}).")
