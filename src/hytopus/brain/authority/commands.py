@@ -1,0 +1,151 @@
+"""Handing out join tokens, turning them into certificates, and deciding which certificates still count."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hytopus.brain.activity.actor import Actor, ActorKind
+from hytopus.brain.activity.commands import audit
+from hytopus.brain.authority.ca import Authority, key_fingerprint, read_signing_request
+from hytopus.brain.authority.errors import (
+    CertificateRevoked,
+    JoinTokenExpired,
+    JoinTokenForOther,
+    JoinTokenInvalid,
+    JoinTokenUsed,
+)
+from hytopus.brain.authority.models import JoinToken, NodeCertificate
+from hytopus.brain.nodes import commands as nodes
+from hytopus.brain.nodes import queries as node_queries
+from hytopus.brain.nodes.models import Node
+from hytopus.wire.join import JoinSecret
+from hytopus.wire.messages import Certificates, JoinRequest
+
+TOKEN_LIFETIME: Final = timedelta(minutes=15)
+_KEEP_SPENT: Final = timedelta(days=7)
+"""How long a spent token can still be told from one that never was."""
+
+
+async def create_join_token(
+    session: AsyncSession,
+    authority: Authority,
+    *,
+    actor: Actor,
+    at: datetime,
+    node_name: str | None = None,
+    lifetime: timedelta = TOKEN_LIFETIME,
+) -> tuple[str, JoinToken]:
+    """The token's text, shown once, and its record. The text also pins the Brain's CA."""
+    secret = secrets.token_urlsafe(32)
+    token = JoinToken(
+        secret_hash=_hash(secret),
+        node_name=node_name,
+        created_by=actor.name,
+        created_at=at,
+        expires_at=at + lifetime,
+    )
+    session.add(token)
+    await session.execute(delete(JoinToken).where(JoinToken.expires_at < at - _KEEP_SPENT))
+    after = {"expires_at": token.expires_at.isoformat(), "node_name": node_name}
+    audit(session, actor, "node.create_join_token", node_name or "any", at=at, after=after)
+    return str(JoinSecret(secret, authority.fingerprint)), token
+
+
+async def join(
+    session: AsyncSession, authority: Authority, request: JoinRequest, *, at: datetime, address: str = ""
+) -> Certificates:
+    """Use a token up: a new node and its first certificate, or nothing at all."""
+    csr = read_signing_request(request.csr_pem)
+    key_hash = key_fingerprint(csr)
+    token = await _find_token(session, request.token)
+    if token.used_at is not None:
+        node = await _asked_before(session, token, key_hash, at)
+        return _sign(session, authority, node, csr, at)
+    if token.expires_at <= at:
+        raise JoinTokenExpired(expires_at=token.expires_at.isoformat())
+    if token.node_name not in (None, request.node_name):
+        raise JoinTokenForOther(wanted=token.node_name, name=request.node_name)
+    node = await nodes.join(session, request.node_name, at=at, address=address)
+    token.used_at, token.node_id, token.key_hash = at, node.id, key_hash
+    audit(session, Actor(ActorKind.NODE, node.id, node.name, address), "node.join", node.name, at=at)
+    return _sign(session, authority, node, csr, at)
+
+
+async def renew(
+    session: AsyncSession, authority: Authority, node_id: str, csr_pem: str, *, at: datetime
+) -> Certificates:
+    """One more certificate. The old one counts until the new one has been used, so a lost answer does no harm."""
+    csr = read_signing_request(csr_pem)
+    node = await node_queries.get(session, node_id)
+    if node is None:
+        raise CertificateRevoked(cause="the node was removed")
+    return _sign(session, authority, node, csr, at)
+
+
+async def check_certificate(session: AsyncSession, node_id: str, serial: str) -> None:
+    """Raise `CertificateRevoked` unless this certificate still counts."""
+    if await node_queries.get(session, node_id) is None:
+        raise CertificateRevoked(cause="the node was removed")
+    certificate = await session.get(NodeCertificate, serial)
+    if certificate is None or certificate.node_id != node_id:
+        raise CertificateRevoked(cause="this Brain has no record of it")
+    if certificate.revoked_at is not None:
+        raise CertificateRevoked(cause=f"a newer one replaced it at {certificate.revoked_at.isoformat()}")
+
+
+async def use_certificate(session: AsyncSession, node_id: str, serial: str, *, at: datetime) -> None:
+    """A session stands on this certificate: those signed before it have had their day."""
+    certificate = await session.get(NodeCertificate, serial)
+    if certificate is None:
+        return
+    await session.execute(
+        update(NodeCertificate)
+        .where(
+            NodeCertificate.node_id == node_id,
+            NodeCertificate.issued_at < certificate.issued_at,
+            NodeCertificate.revoked_at.is_(None),
+        )
+        .values(revoked_at=at)
+    )
+    await session.execute(
+        delete(NodeCertificate).where(NodeCertificate.node_id == node_id, NodeCertificate.expires_at < at)
+    )
+
+
+async def _find_token(session: AsyncSession, text: str) -> JoinToken:
+    shown = JoinSecret.parse(text)
+    if shown is None:
+        raise JoinTokenInvalid
+    wanted = select(JoinToken).where(JoinToken.secret_hash == _hash(shown.secret)).with_for_update()
+    token: JoinToken | None = await session.scalar(wanted)
+    if token is None:
+        raise JoinTokenInvalid
+    return token
+
+
+async def _asked_before(session: AsyncSession, token: JoinToken, key_hash: str, at: datetime) -> Node:
+    """The node that was made with a used token, for the same machine only: its answer may have been lost."""
+    assert token.used_at is not None
+    node = await node_queries.get(session, token.node_id or "")
+    if token.key_hash != key_hash or token.expires_at <= at or node is None:
+        raise JoinTokenUsed(used_at=token.used_at.isoformat())
+    return node
+
+
+def _sign(
+    session: AsyncSession, authority: Authority, node: Node, csr: x509.CertificateSigningRequest, at: datetime
+) -> Certificates:
+    signed = authority.sign_node(node.id, csr)
+    session.add(NodeCertificate(serial=signed.serial, node_id=node.id, issued_at=at, expires_at=signed.expires_at))
+    return Certificates(node.id, signed.certificate_pem, authority.ca_pem)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,39 @@
+"""What can go wrong between a Brain and a node that is asked something."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from hytopus.errors import HytopusError
+from hytopus.wire.problems import PeerProblem as NodeProblem
+
+__all__ = ["GatewayCannotListen", "NodeOffline", "NodeProblem", "NodeTimeout", "SessionNotOpened"]
+
+
+class NodeOffline(HytopusError):
+    code: ClassVar[str] = "node_offline"
+    status: ClassVar[int] = 503
+    template: ClassVar[str] = "Node {node} is not connected to this Brain."
+    remedy: ClassVar[str] = "`hytopus node list` shows since when; look at the agent's log on that machine."
+    retryable: ClassVar[bool] = True
+
+
+class NodeTimeout(HytopusError):
+    code: ClassVar[str] = "node_timeout"
+    status: ClassVar[int] = 504
+    template: ClassVar[str] = "Node {node} did not answer {what!r} within {seconds:g} seconds."
+    remedy: ClassVar[str] = "Try again; if it stays so, look at the agent's log on that machine."
+    retryable: ClassVar[bool] = True
+
+
+class SessionNotOpened(HytopusError):
+    code: ClassVar[str] = "session_not_opened"
+    status: ClassVar[int] = 400
+    template: ClassVar[str] = "The session did not begin with register_node."
+    remedy: ClassVar[str] = "Make sure that the releases of Brain and Node fit together."
+
+
+class GatewayCannotListen(HytopusError):
+    code: ClassVar[str] = "gateway_cannot_listen"
+    template: ClassVar[str] = "The Brain cannot listen for nodes on {address}: {cause}."
+    remedy: ClassVar[str] = "Stop what uses the port, or choose another one in the Brain's `gateway` settings."

@@ -1,0 +1,105 @@
+"""Telling a node what it must do: the difference between what it should have been told and what it has been told."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from hytopus.brain.authority.errors import CertificateRevoked
+from hytopus.brain.db.signals import Subscription
+from hytopus.brain.gateway.gateway import URL_LIFETIME_S, Gateway
+from hytopus.brain.gateway.registry import LiveSession
+from hytopus.brain.instances.assignments import commands_for
+from hytopus.brain.nodes import queries as nodes
+from hytopus.errors import HytopusError
+from hytopus.kit.logs import get_logger
+from hytopus.wire.deadline import within
+from hytopus.wire.messages import InstanceCommand, PrepareInstance, Refused, SetDevMode, StopInstance
+from hytopus.wire.problems import problem_of
+
+LOOK_AGAIN_S: Final = 60.0
+"""A signal may be lost, e.g. between two Brains; then a command is late by this much at most."""
+_RETRY_S: Final = 2.0
+
+_Key = tuple[str, str, int, bool]
+"""Kind, instance, generation and whether to kill: commands that agree in these are one."""
+
+log = get_logger(__name__)
+
+
+class Pusher:
+    """Sends each command once in a session, as long as it is wanted; all of them anew in the next session."""
+
+    def __init__(self, session: LiveSession, gateway: Gateway) -> None:
+        self._session, self._gateway = session, gateway
+        self._sent: set[_Key] = set()
+        self._dev_mode: bool | None = None
+        self._look = asyncio.Event()
+
+    def repeat(self, instance_id: str) -> None:
+        """Send what concerns this instance again, with fresh URLs."""
+        self._sent = {key for key in self._sent if key[1] != instance_id}
+        self._look.set()
+
+    async def run(self) -> None:
+        """Until cancelled, or the node is no longer one."""
+        with self._gateway.database.signals.subscribe("node") as subscription:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(subscription))
+                while True:
+                    self._look.clear()
+                    await self._wait(LOOK_AGAIN_S if await self._push() else _RETRY_S)
+
+    async def _listen(self, subscription: Subscription) -> None:
+        while True:
+            if await subscription.get() == self._session.node_id or subscription.overflowed:
+                subscription.overflowed = False
+                self._look.set()
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await within(self._gateway.clock, seconds, self._look.wait())
+        except TimeoutError:
+            return
+
+    async def _push(self) -> bool:
+        """Look, and send what is missing. False if something could not be sent now and must be tried again."""
+        async with self._gateway.database.read() as reading:
+            node = await nodes.get(reading, self._session.node_id)
+            commands = await commands_for(reading, self._session.node_id) if node is not None else []
+        if node is None:
+            await self._session.channel.send(Refused(problem_of(CertificateRevoked(cause="the node was removed"))))
+            await self._session.channel.close()
+            return True
+        if node.dev_mode is not self._dev_mode:
+            await self._session.channel.send(SetDevMode(node.dev_mode))
+            self._dev_mode = node.dev_mode
+        self._sent &= {_key(command) for command in commands}
+        missing = [command for command in commands if _key(command) not in self._sent]
+        return all([await self._send(command) for command in missing])
+
+    async def _send(self, command: InstanceCommand) -> bool:
+        try:
+            signed = await self._signed(command)
+        except HytopusError as error:
+            log.warning("command held back", instance=command.instance_id, code=error.code, cause=str(error))
+            return False
+        await self._session.channel.send(signed)
+        self._sent.add(_key(command))
+        return True
+
+    async def _signed(self, command: InstanceCommand) -> InstanceCommand:
+        """`commands_for` names objects by their keys; the node gets a URL for exactly each of them."""
+        if not isinstance(command, PrepareInstance):
+            return command
+        sign = self._gateway.store.presign_get
+        layers = [
+            replace(layer, url=await sign(layer.url, expires_s=URL_LIFETIME_S)) for layer in command.template_layers
+        ]
+        return replace(command, template_layers=tuple(layers))
+
+
+def _key(command: InstanceCommand) -> _Key:
+    kill = isinstance(command, StopInstance) and command.kill
+    return type(command).__name__, command.instance_id, command.generation, kill

@@ -1,0 +1,156 @@
+"""The gateway's sockets: sessions with client certificates on one port, joining on another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from hytopus.brain.authority import commands as authority_commands
+from hytopus.brain.authority.ca import Authority, NodeIdentity, read_identity
+from hytopus.brain.authority.errors import CertificateRevoked
+from hytopus.brain.db.engine import Database
+from hytopus.brain.gateway.errors import GatewayCannotListen
+from hytopus.brain.gateway.gateway import Gateway, Peer
+from hytopus.brain.gateway.session import serve
+from hytopus.brain.gateway.settings import GatewaySettings
+from hytopus.brain.nodes.presence import Presence
+from hytopus.errors import HytopusError
+from hytopus.kit.clock import Clock
+from hytopus.kit.logs import get_logger
+from hytopus.storage.base import ObjectStore
+from hytopus.wire.channel import BrainChannel, Channel, StreamChannel
+from hytopus.wire.messages import JoinReply, JoinRequest, Refused, RenewRequest
+from hytopus.wire.network import SERVER_OPTIONS, Caller, gateway_service, join_service
+from hytopus.wire.problems import problem_of
+
+_GRACE_S: Final = 1.0
+"""At the end: sessions have been closed by then, and calls under way may finish."""
+
+log = get_logger(__name__)
+
+
+@asynccontextmanager
+async def open_gateway(
+    database: Database,
+    store: ObjectStore,
+    authority: Authority,
+    settings: GatewaySettings,
+    presence: Presence,
+    *,
+    clock: Clock,
+) -> AsyncIterator[Gateway]:
+    """Listen for nodes. On leaving, every session is closed at once, so that the nodes look for a Brain again."""
+    gateway = Gateway(database, store, presence, clock=clock, brain_id=authority.fingerprint)
+    async with asyncio.TaskGroup() as tasks:
+        edge = _Edge(gateway, authority, tasks)
+        sessions = grpc.aio.server(options=SERVER_OPTIONS)
+        sessions.add_generic_rpc_handlers((gateway_service(edge.session, edge.stream, edge.renew),))
+        joining = grpc.aio.server(options=SERVER_OPTIONS)
+        joining.add_generic_rpc_handlers((join_service(edge.join),))
+        try:
+            session_port = _listen(sessions, settings.session_listen, authority, require_client=True)
+            join_port = _listen(joining, settings.join_listen, authority, require_client=False)
+            gateway.session_address = f"{settings.advertise_host}:{session_port}"
+            gateway.join_address = f"{settings.advertise_host}:{join_port}"
+            await sessions.start()
+            await joining.start()
+            log.info("gateway listens", sessions=settings.session_listen, joining=settings.join_listen)
+            yield gateway
+        finally:
+            await gateway.sessions.close()
+            await asyncio.gather(sessions.stop(_GRACE_S), joining.stop(_GRACE_S))
+
+
+def _listen(server: grpc.aio.Server, address: str, authority: Authority, *, require_client: bool) -> int:
+    """The port taken."""
+    ca = authority.ca_pem.encode()
+
+    def certificates() -> grpc.ServerCertificateConfiguration:
+        """Asked at every handshake, in a thread of gRPC's: so a Brain that runs for years renews by itself."""
+        return grpc.ssl_server_certificate_configuration([authority.server_certificate()], ca)
+
+    credentials = grpc.dynamic_ssl_server_credentials(
+        certificates(), certificates, require_client_authentication=require_client
+    )
+    try:
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise GatewayCannotListen(address=address, cause=error) from error
+
+
+class _Edge:
+    """Translates calls into the functions of the Brain; each call runs as a task of the gateway's."""
+
+    def __init__(self, gateway: Gateway, authority: Authority, tasks: asyncio.TaskGroup) -> None:
+        self._gateway, self._authority, self._tasks = gateway, authority, tasks
+
+    async def session(self, channel: BrainChannel, caller: Caller) -> None:
+        identity = _identity(caller)
+        if identity is not None:
+            peer = Peer(identity.node_id, identity.serial, caller.address)
+            await self._carry(channel, serve(channel, peer, self._gateway))
+
+    async def stream(self, channel: StreamChannel, caller: Caller) -> None:
+        identity = _identity(caller)
+        if identity is not None:
+            await self._carry(channel, self._gateway.relay.serve(channel, identity.node_id))
+
+    async def renew(self, request: RenewRequest, caller: Caller) -> JoinReply:
+        identity = _identity(caller)
+        if identity is None:
+            return Refused(problem_of(CertificateRevoked(cause="it names no node")))
+        try:
+            async with self._gateway.database.write() as session:
+                await authority_commands.check_certificate(session, identity.node_id, identity.serial)
+                at = self._gateway.clock.now()
+                reply = await authority_commands.renew(
+                    session, self._authority, identity.node_id, request.csr_pem, at=at
+                )
+        except HytopusError as error:
+            return _refusal("renewal refused", error, caller)
+        log.info("certificate renewed", node=identity.node_id)
+        return reply
+
+    async def join(self, request: JoinRequest, caller: Caller) -> JoinReply:
+        try:
+            async with self._gateway.database.write() as session:
+                at = self._gateway.clock.now()
+                reply = await authority_commands.join(session, self._authority, request, at=at, address=caller.address)
+        except HytopusError as error:
+            return _refusal("joining refused", error, caller)
+        log.info("node joined", node=request.node_name, address=caller.address)
+        return reply
+
+    async def _carry(self, channel: Channel[Any, Any], work: Coroutine[Any, Any, None]) -> None:
+        """gRPC cancels the caller's task when the connection breaks; the work must wind up in peace."""
+        task = self._tasks.create_task(_contained(work))
+        try:
+            await asyncio.wait({task})
+        finally:
+            await channel.close()
+
+
+async def _contained(work: Coroutine[Any, Any, None]) -> None:
+    """A fault in the service of one node must not end the service of all."""
+    try:
+        await work
+    except Exception:
+        log.exception("a call failed")
+
+
+def _identity(caller: Caller) -> NodeIdentity | None:
+    """TLS has made sure that our CA signed it."""
+    identity = read_identity(caller.certificate_pem)
+    if identity is None:
+        log.warning("a certificate of ours that names no node", address=caller.address)
+    return identity
+
+
+def _refusal(event: str, error: HytopusError, caller: Caller) -> Refused:
+    log.warning(event, address=caller.address, code=error.code, cause=str(error))
+    return Refused(problem_of(error), retry=error.retryable)

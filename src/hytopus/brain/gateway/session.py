@@ -1,0 +1,192 @@
+"""One session of one node, from its first message to its end, over any channel."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from hytopus.brain.authority.commands import check_certificate, use_certificate
+from hytopus.brain.gateway.errors import SessionNotOpened
+from hytopus.brain.gateway.gateway import Gateway, Peer
+from hytopus.brain.gateway.push import Pusher
+from hytopus.brain.gateway.registry import LiveSession
+from hytopus.brain.gateway.reports import ReportWriter
+from hytopus.brain.instances.inventory import register_node
+from hytopus.brain.instances.observe import observe
+from hytopus.brain.nodes import commands as nodes
+from hytopus.brain.nodes import queries as node_queries
+from hytopus.brain.nodes.errors import NodeIdentityInUse
+from hytopus.errors import HytopusError
+from hytopus.kit.logs import get_logger
+from hytopus.wire.channel import BrainChannel, LinkClosed
+from hytopus.wire.codec import BadMessage
+from hytopus.wire.deadline import within
+from hytopus.wire.messages import (
+    Answer,
+    BrainMessage,
+    Heartbeat,
+    InstanceReport,
+    NodeMessage,
+    Refused,
+    RegisterNode,
+    RenewUrls,
+    ReportsSeen,
+    Welcome,
+)
+from hytopus.wire.problems import problem_of
+from hytopus.wire.version import check_protocol
+
+OPENING_S: Final = 15.0
+"""A connection that has not registered by then is not a node."""
+SILENCE_S: Final = 15.0
+"""A session without a sign of life for so long is dead; more where heartbeats are further apart."""
+
+log = get_logger(__name__)
+
+
+async def serve(channel: BrainChannel, peer: Peer, gateway: Gateway) -> None:
+    """Runs as long as the session stands. Never raises for what a node does."""
+    try:
+        message = await _opening(channel, gateway)
+        if message is None:
+            return
+        session, interval = await _register(channel, peer, gateway, message)
+    except (LinkClosed, BadMessage) as error:
+        log.info("session ended before it stood", node=peer.node_id, cause=str(error))
+        return
+    except HytopusError as error:
+        log.warning("session refused", node=peer.node_id, address=peer.address, code=error.code, cause=str(error))
+        await _tell(channel, Refused(problem_of(error), retry=error.retryable))
+        return
+    try:
+        await _Session(session, gateway, interval).run()
+    finally:
+        await _wind_up(session, gateway)
+
+
+async def _opening(channel: BrainChannel, gateway: Gateway) -> RegisterNode | None:
+    try:
+        message = await within(gateway.clock, OPENING_S, channel.receive())
+    except TimeoutError as error:
+        raise SessionNotOpened from error
+    if message is not None and not isinstance(message, RegisterNode):
+        raise SessionNotOpened
+    return message
+
+
+async def _register(
+    channel: BrainChannel, peer: Peer, gateway: Gateway, message: RegisterNode
+) -> tuple[LiveSession, float]:
+    """Check, end a former session of the same agent, write the inventory down, and welcome the node."""
+    check_protocol(message.protocol)
+    await _check_identity(peer, gateway, message.agent_id)
+    session = LiveSession(peer.node_id, channel)
+    await gateway.sessions.enter(session)
+    try:
+        welcome, seen = await _write_down(peer, gateway, message)
+        await channel.send(welcome)
+        if seen is not None:
+            await channel.send(seen)
+    except BaseException:
+        await _wind_up(session, gateway)
+        raise
+    session.stands = True
+    log.info("session stands", node=welcome.node_name, address=peer.address, instances=len(message.inventory))
+    return session, welcome.heartbeat_seconds
+
+
+async def _check_identity(peer: Peer, gateway: Gateway, agent_id: str) -> None:
+    """Before the former session is ended: a copied identity must not be able to do that."""
+    async with gateway.database.read() as reading:
+        if peer.serial:
+            await check_certificate(reading, peer.node_id, peer.serial)
+        node = await node_queries.get(reading, peer.node_id)
+        if node is not None and node.agent_id not in ("", agent_id):
+            raise NodeIdentityInUse(node=node.name)
+
+
+async def _write_down(peer: Peer, gateway: Gateway, message: RegisterNode) -> tuple[Welcome, ReportsSeen | None]:
+    held_back = [report for report in message.inventory if not report.restored]
+    async with gateway.database.write() as writing:
+        at = gateway.clock.now()
+        for report in held_back:
+            await observe(writing, peer.node_id, report, at=at)
+        node = await register_node(writing, peer.node_id, message, at=at)
+        await use_certificate(writing, peer.node_id, peer.serial, at=at)
+        name, dev_mode = node.name, node.dev_mode
+    interval = gateway.presence.connected(peer.node_id)
+    seen = ReportsSeen(max(report.sequence for report in held_back)) if held_back else None
+    return Welcome(peer.node_id, name, gateway.brain_id, interval, dev_mode), seen
+
+
+class _Session:
+    """What runs while a session stands."""
+
+    def __init__(self, live: LiveSession, gateway: Gateway, interval: float) -> None:
+        self._live, self._gateway = live, gateway
+        self._silence = max(SILENCE_S, 3 * interval)
+        self._reports = ReportWriter(live, gateway)
+        self._pusher = Pusher(live, gateway)
+        self._heard = gateway.clock.monotonic()
+
+    async def run(self) -> None:
+        jobs = (self._reports.run(), self._pusher.run(), self._watch())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(job) for job in jobs]
+                await self._receive()
+                await self._reports.flush()
+                for task in running:
+                    task.cancel()
+        except* (LinkClosed, BadMessage) as errors:
+            log.info("session broke", node=self._live.node_id, cause=str(errors.exceptions[0]))
+        except* HytopusError as errors:
+            log.warning("session ended", node=self._live.node_id, cause=str(errors.exceptions[0]))
+
+    async def _receive(self) -> None:
+        while (message := await self._live.channel.receive()) is not None:
+            self._heard = self._gateway.clock.monotonic()
+            await self._take(message)
+
+    async def _take(self, message: NodeMessage) -> None:
+        match message:
+            case Heartbeat():
+                self._gateway.presence.heartbeat(self._live.node_id, message)
+            case InstanceReport():
+                await self._reports.put(message)
+            case Answer():
+                self._live.answered(message)
+            case RenewUrls():
+                self._pusher.repeat(message.instance_id)
+            case RegisterNode():
+                log.warning("ignored a second register_node", node=self._live.node_id)
+
+    async def _watch(self) -> None:
+        """A node may be silent without its connection being broken: hung, or behind a dead network."""
+        clock = self._gateway.clock
+        while (left := self._heard + self._silence - clock.monotonic()) > 0:
+            await clock.sleep(left)
+        log.warning("session is silent; closing it", node=self._live.node_id, seconds=self._silence)
+        await self._live.channel.close()
+
+
+async def _wind_up(session: LiveSession, gateway: Gateway) -> None:
+    """Whatever happens here, the next session must be able to begin."""
+    try:
+        await session.channel.close()
+        if session.replaced or gateway.sessions.closing:
+            return
+        gateway.presence.disconnected(session.node_id)
+        async with gateway.database.write() as writing:
+            await nodes.disconnected(writing, session.node_id, at=gateway.clock.now())
+        log.info("session over", node=session.node_id)
+    finally:
+        gateway.sessions.remove(session)
+
+
+async def _tell(channel: BrainChannel, message: BrainMessage) -> None:
+    """A last word, which the other end may no longer hear."""
+    try:
+        await channel.send(message)
+    except LinkClosed:
+        log.debug("the refused node has already gone")
