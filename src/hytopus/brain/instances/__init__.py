@@ -1,0 +1,1 @@
+"""Instances: game servers, from the request to the destruction."""

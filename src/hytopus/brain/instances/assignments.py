@@ -1,0 +1,90 @@
+"""What a node must be told now, derived from the rows: a lost or repeated message costs nothing but time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hytopus.brain.instances.models import Instance, Leftover, PortLease
+from hytopus.brain.instances.queries import ports_of
+from hytopus.brain.instances.states import TRANSITIONAL, State, Wanted
+from hytopus.brain.instances.variables import values_for
+from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.queries import get as get_node
+from hytopus.wire.messages import (
+    DestroyInstance,
+    InstanceCommand,
+    PortBinding,
+    PrepareInstance,
+    StartInstance,
+    StopInstance,
+    TemplateLayer,
+)
+
+
+async def commands_for(session: AsyncSession, node_id: str) -> list[InstanceCommand]:
+    """At most one command for each instance. `TemplateLayer.url` holds the object's S3 key, for the caller to sign."""
+    node = await get_node(session, node_id)
+    if node is None:
+        return []
+    destroying = and_(Instance.wanted == Wanted.DESTROYED, Instance.state.in_((State.STOPPED, State.FAILED)))
+    pending = list(
+        await session.scalars(
+            select(Instance)
+            .where(Instance.node_id == node_id, or_(Instance.state.in_(TRANSITIONAL), destroying))
+            .order_by(Instance.state_since, Instance.id)
+        )
+    )
+    preparing = [instance.id for instance in pending if instance.state is State.PREPARING]
+    ports = await ports_of(session, preparing)
+    leftovers = await session.scalars(select(Leftover).where(Leftover.node_id == node_id))
+    return [
+        *(DestroyInstance(leftover.instance_id, leftover.generation) for leftover in leftovers),
+        *(_command(instance, node, ports.get(instance.id, [])) for instance in pending),
+    ]
+
+
+def bindings(instance: Instance, leases: Sequence[PortLease]) -> tuple[PortBinding, ...]:
+    """The ports as the node and the game see them, in the game's own order."""
+    by_name = {lease.name: lease for lease in leases}
+    return tuple(
+        PortBinding(port.name, by_name[port.name].port, port.container or by_name[port.name].port, port.protocol.value)
+        for port in instance.game_definition.ports
+        if port.name in by_name
+    )
+
+
+def _command(instance: Instance, node: Node, leases: Sequence[PortLease]) -> InstanceCommand:
+    match instance.state:
+        case State.PREPARING:
+            return _prepare(instance, node, bindings(instance, leases))
+        case State.STARTING:
+            return StartInstance(instance.id, instance.generation)
+        case State.STOPPING:
+            return StopInstance(instance.id, instance.generation, kill=instance.kill_at is not None)
+        case _:
+            return DestroyInstance(instance.id, instance.generation)
+
+
+def _prepare(instance: Instance, node: Node, ports: tuple[PortBinding, ...]) -> PrepareInstance:
+    values = values_for(instance, node, ports)
+    return PrepareInstance(
+        instance_id=instance.id,
+        generation=instance.generation,
+        name=instance.name,
+        template_layers=tuple(
+            TemplateLayer(layer["template_id"], layer["version"], layer["checksum"], layer["size"], layer["s3_key"])
+            for layer in instance.layers
+        ),
+        variable_map=values,
+        secrets=tuple(name for name in instance.secret_names if name in values),
+        game=json.dumps(instance.definition),
+        ports=ports,
+        memory_mb=instance.memory_mb,
+        cpus=instance.cpus,
+        disk_mb=instance.disk_mb,
+        discard_changes=instance.discard_changes,
+    )

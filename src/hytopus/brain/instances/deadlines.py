@@ -1,0 +1,53 @@
+"""Until when each state may last. Deadlines follow from the row, so nothing has to be armed or disarmed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from hytopus.brain.instances.models import Instance
+from hytopus.brain.instances.settings import InstanceSettings
+from hytopus.brain.instances.states import AT_REST, State, Wanted
+
+
+def allowance(instance: Instance, settings: InstanceSettings) -> float | None:
+    """Seconds the present state may last; None where it may last for ever."""
+    ready, stop = instance.definition.get("ready", {}), instance.definition.get("stop", {})
+    match instance.state:
+        case State.PREPARING:
+            return settings.preparing_s
+        case State.STARTING:
+            return _number(ready, "timeout", 120) + settings.start_slack_s
+        case State.STOPPING if instance.kill_at is not None:
+            return settings.kill_s
+        case State.STOPPING:
+            return _number(stop, "grace", 60) + _number(stop, "signal_grace", 10) + settings.stop_slack_s
+        case State.STOPPED | State.FAILED if instance.wanted is Wanted.DESTROYED:
+            return settings.destroy_s
+        case _:
+            return None
+
+
+def deadline(instance: Instance, settings: InstanceSettings, node_since: datetime | None = None) -> datetime | None:
+    """When the present state has lasted too long. Time in which the node was away (`node_since`) does not count."""
+    seconds = allowance(instance, settings)
+    if seconds is None:
+        return None
+    moments = [instance.state_since, node_since]
+    if instance.state is State.PREPARING:
+        moments.append(instance.progress_at)
+    if instance.state is State.STOPPING:
+        moments.append(instance.kill_at)
+    return max(moment for moment in moments if moment is not None) + timedelta(seconds=seconds)
+
+
+def has_deadline(state: State, wanted: Wanted) -> bool:
+    """Whether a state is one that must not last."""
+    if state in AT_REST:
+        return wanted is Wanted.DESTROYED and state is not State.REQUESTED
+    return state in (State.PREPARING, State.STARTING, State.STOPPING)
+
+
+def _number(table: Mapping[str, Any], key: str, default: float) -> float:
+    return float(table.get(key, default))

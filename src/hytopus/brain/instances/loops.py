@@ -1,0 +1,72 @@
+"""Everything that runs by itself in a Brain: watching nodes, placing instances, keeping deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Final
+
+from hytopus.brain.control.controller import Controller
+from hytopus.brain.db.engine import Database
+from hytopus.brain.instances.reconciler import due, instances_on, reconcile
+from hytopus.brain.instances.scheduler import schedule
+from hytopus.brain.instances.settings import InstanceSettings
+from hytopus.brain.nodes.liveness import watch
+from hytopus.brain.nodes.presence import Presence
+from hytopus.brain.nodes.settings import NodeSettings
+from hytopus.kit.clock import Clock
+
+_ALL: Final = "all"
+
+
+async def run_loops(
+    database: Database, presence: Presence, *, clock: Clock, nodes: NodeSettings, instances: InstanceSettings
+) -> None:
+    """Until cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch(database, presence, clock=clock, settings=nodes))
+        tasks.create_task(instance_controller(database, clock, instances).run())
+        tasks.create_task(placement_controller(database, presence, clock, instances).run())
+
+
+def instance_controller(database: Database, clock: Clock, settings: InstanceSettings) -> Controller[str]:
+    """One key for each instance."""
+
+    async def itself(instance_id: Any) -> Iterable[str]:
+        return (str(instance_id),)
+
+    return Controller(
+        "instances",
+        lambda instance_id: reconcile(database, instance_id, clock=clock, settings=settings),
+        clock=clock,
+        signals=database.signals,
+        topics={"instance": itself, "node_state": partial(instances_on, database)},
+        due=partial(due, database),
+        sweep_s=settings.sweep_s,
+        workers=settings.workers,
+    )
+
+
+def placement_controller(
+    database: Database, presence: Presence, clock: Clock, settings: InstanceSettings
+) -> Controller[str]:
+    """One key for everything that waits, because each placement takes room from the next."""
+
+    async def everything(_value: Any = None) -> Iterable[str]:
+        return (_ALL,)
+
+    async def one_pass(_key: str) -> float | None:
+        waiting = await schedule(database, presence, clock=clock, settings=settings)
+        return settings.placement_retry_s if waiting else None
+
+    return Controller(
+        "placement",
+        one_pass,
+        clock=clock,
+        signals=database.signals,
+        topics={"placement": everything},
+        due=everything,
+        sweep_s=settings.placement_retry_s,
+        workers=1,
+    )

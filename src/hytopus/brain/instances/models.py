@@ -1,0 +1,124 @@
+"""The tables of instances, the ports they hold, and copies that are left over on nodes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hytopus.brain.db.base import Base
+from hytopus.brain.db.types import EnumText
+from hytopus.brain.instances.states import State, Wanted
+from hytopus.games.definition import Game
+from hytopus.kit.ids import new_id
+
+_ALIVE = text("state <> 'destroyed'")
+
+
+class Instance(Base):
+    """One game server. Names are unique among those not destroyed."""
+
+    __tablename__ = "instances"
+    __table_args__ = (
+        Index("uq_instances_name", "name", unique=True, sqlite_where=_ALIVE, postgresql_where=_ALIVE),
+        Index("ix_instances_state", "state"),
+        Index("ix_instances_node", "node_id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+    game: Mapped[str] = mapped_column(String(64))
+    definition: Mapped[dict[str, Any]]
+    """The game as it was when the instance was created or last upgraded (`games.definition.Game`)."""
+    requested_layers: Mapped[list[str]]
+    """The references as asked for: `id` or `id@version`."""
+    layers: Mapped[list[dict[str, Any]]]
+    """The versions locked: template_id, version, checksum, size, s3_key, type; bottom first."""
+    variables: Mapped[dict[str, str]]
+    """What the operator gave, without the secret ones."""
+    secrets: Mapped[dict[str, str]]
+    """What the operator gave for secret variables. Never shown, logged or recorded."""
+    secret_names: Mapped[list[str]]
+    defaults: Mapped[dict[str, str]]
+    """Declared defaults of the game and the locked layers."""
+    requested_ports: Mapped[dict[str, Any]]
+    """Port name -> the number the operator asked for."""
+    details: Mapped[dict[str, Any]]
+    """Free metadata: game mode, owner, ticket … (`metadata` in the API)."""
+
+    memory_mb: Mapped[int]
+    cpus: Mapped[float]
+    disk_mb: Mapped[int]
+    region: Mapped[str] = mapped_column(String(64), default="")
+    tags: Mapped[list[str]]
+    pinned_node: Mapped[str | None] = mapped_column(String(16))
+    dev: Mapped[bool] = mapped_column(default=False)
+    environment: Mapped[str] = mapped_column(String(64), default="")
+    autostart: Mapped[bool] = mapped_column(default=True)
+    """Started as soon as it is created, and again when it ended while nobody watched (its node was rebooted)."""
+
+    wanted: Mapped[Wanted] = mapped_column(EnumText(Wanted))
+    state: Mapped[State] = mapped_column(EnumText(State), default=State.REQUESTED)
+    state_since: Mapped[datetime]
+    generation: Mapped[int] = mapped_column(default=0)
+    """Grows with every start; a node obeys no command older than what it holds."""
+    node_id: Mapped[str | None] = mapped_column(String(16))
+    needs_prepare: Mapped[bool] = mapped_column(default=True)
+    """Its directory must be built (again) before the next start."""
+    discard_changes: Mapped[bool] = mapped_column(default=False)
+    """The next preparation throws away what the server has written."""
+    ran: Mapped[bool] = mapped_column(default=False)
+    """It may have written files on its node, so it cannot go elsewhere without losing them."""
+    kill_at: Mapped[datetime | None]
+    """When a kill was asked for; None while it is being stopped gracefully."""
+    progress_at: Mapped[datetime | None]
+    progress: Mapped[dict[str, Any] | None]
+    """Of the preparation under way: step, and 0 to 1 within it."""
+    restarts: Mapped[int] = mapped_column(default=0)
+    restarts_since: Mapped[datetime | None]
+    """How often it was started again by itself, and since when that is counted."""
+    report_sequence: Mapped[int] = mapped_column(default=0)
+
+    placement: Mapped[dict[str, Any] | None]
+    """Why it is where it is: at, score, candidates."""
+    waiting: Mapped[dict[str, Any] | None]
+    """Why it has no room: since, summary."""
+    problem: Mapped[dict[str, Any] | None]
+    exit: Mapped[dict[str, Any] | None]
+    """How its process last ended: code, kind, oom_killed, at."""
+    log_tail: Mapped[list[str]]
+    """Its last words, kept when it failed."""
+    timings_ms: Mapped[dict[str, Any]]
+    """How long the steps of the last preparation and start took."""
+    players: Mapped[list[str]]
+    started_at: Mapped[datetime | None]
+
+    @property
+    def game_definition(self) -> Game:
+        return Game.model_validate(self.definition)
+
+
+class PortLease(Base):
+    """A port of a node that an instance holds, from placement to destruction."""
+
+    __tablename__ = "port_leases"
+
+    node_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    port: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    instance_id: Mapped[str] = mapped_column(String(16), index=True)
+    name: Mapped[str] = mapped_column(String(32))
+    protocol: Mapped[str] = mapped_column(String(8))
+
+
+class Leftover(Base):
+    """A copy of an instance that a node must destroy, because the instance went elsewhere or is gone."""
+
+    __tablename__ = "leftovers"
+
+    node_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    instance_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    generation: Mapped[int]

@@ -1,0 +1,285 @@
+"""What nodes report, and what it means for an instance.
+
+Reports may come twice, late, or from a node that has long lost the instance: a `sequence` orders those of one node, a
+`generation` ties each to one start, and anything older than what is known is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hytopus.brain.activity.commands import record
+from hytopus.brain.db.signals import signal
+from hytopus.brain.instances.models import Instance, Leftover
+from hytopus.brain.instances.problems import Crashed, ExitedBeforeReady, InstanceVanished
+from hytopus.brain.instances.queries import locked
+from hytopus.brain.instances.settle import settle
+from hytopus.brain.instances.states import State, Wanted, advance
+from hytopus.brain.instances.steps import begin, complain, destroyed, fail, leave_behind, start, start_again
+from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.queries import get as get_node
+from hytopus.brain.nodes.states import NodeState
+from hytopus.wire.messages import InstanceReport, NodeStatus, Problem
+
+_PROGRESS_EVERY: Final = timedelta(seconds=5)
+NOT_PREPARED: Final = "not_prepared"
+
+
+async def observe(session: AsyncSession, node_id: str, report: InstanceReport, *, at: datetime) -> None:
+    """Take a report in; duplicates, stale generations and unknown instances do no harm."""
+    instance = await locked(session, report.instance_id)
+    if instance is None:
+        return
+    if instance.node_id != node_id or instance.state is State.DESTROYED:
+        await stray(session, instance, node_id, report, at=at)
+        return
+    if 0 < report.sequence <= instance.report_sequence:
+        return
+    instance.report_sequence = report.sequence
+    await take_in(session, instance, await get_node(session, node_id), report, at=at)
+
+
+async def take_in(
+    session: AsyncSession, instance: Instance, node: Node | None, report: InstanceReport, *, at: datetime
+) -> None:
+    """A report of the node that has the instance, in order."""
+    if report.generation < instance.generation:
+        return
+    # Greater than ours: the Brain came back from a backup, and the node knows better.
+    instance.generation = report.generation
+    if report.timings_ms:
+        instance.timings_ms = {**instance.timings_ms, **report.timings_ms}
+    if report.status is NodeStatus.DESTROYED:
+        await _destroyed(session, instance, at=at)
+    else:
+        _TAKE[report.status](session, instance, node, report, at)
+    await settle(session, instance, node, at=at)
+
+
+async def stray(
+    session: AsyncSession, instance: Instance, node_id: str, report: InstanceReport, *, at: datetime
+) -> None:
+    """A node speaks of an instance that is elsewhere or gone: its copy is older, and is destroyed.
+
+    A copy that is *newer* than anything the Brain remembers is kept: then it is the Brain that has forgotten.
+    """
+    if report.status is NodeStatus.DESTROYED:
+        await session.execute(delete(Leftover).where(Leftover.node_id == node_id, Leftover.instance_id == instance.id))
+        return
+    if report.generation <= instance.generation:
+        await leave_behind(session, node_id, instance.id, report.generation)
+        return
+    record(
+        session,
+        "node.kept_a_newer_copy",
+        subject=("node", node_id),
+        message=f"A node holds {instance.name} in a newer generation than the Brain knows; it is left alone.",
+        at=at,
+        data={"instance_id": instance.id, "generation": report.generation, "known": instance.generation},
+    )
+
+
+async def vanished(session: AsyncSession, instance: Instance, node: Node, *, at: datetime) -> None:
+    """Its node has nothing of it any more (any state but DESTROYED)."""
+    if instance.wanted is Wanted.DESTROYED:
+        await _destroyed(session, instance, at=at)
+        return
+    match instance.state:
+        case State.PREPARING:
+            pass  # it is told again what to prepare
+        case State.STARTING if instance.started_at is None:
+            instance.needs_prepare, instance.ran = True, False
+            begin(session, instance, at=at, why="Its node has lost what it had prepared.")
+        case State.STARTING | State.RUNNING | State.STOPPING | State.LOST:
+            _forget_files(session, instance, at=at)
+            fail(session, instance, InstanceVanished().as_dict(), at=at)
+        case _:
+            _forget_files(session, instance, at=at)
+    await settle(session, instance, node, at=at)
+
+
+def _forget_files(session: AsyncSession, instance: Instance, *, at: datetime) -> None:
+    if instance.ran and not instance.needs_prepare:
+        complain(session, instance, InstanceVanished().as_dict(), at=at)
+    instance.needs_prepare, instance.ran = True, False
+
+
+async def _destroyed(session: AsyncSession, instance: Instance, *, at: datetime) -> None:
+    if instance.wanted is not Wanted.DESTROYED:
+        _forget_files(session, instance, at=at)
+        if instance.state not in (State.REQUESTED, State.STOPPED, State.FAILED):
+            fail(session, instance, InstanceVanished().as_dict(), at=at)
+        return
+    if instance.state not in (State.STOPPED, State.FAILED, State.LOST):
+        advance(session, instance, State.STOPPED, at=at)
+    await destroyed(session, instance, at=at)
+
+
+def _preparing(
+    session: AsyncSession, instance: Instance, _node: Node | None, report: InstanceReport, at: datetime
+) -> None:
+    if instance.state is State.LOST:
+        advance(session, instance, State.PREPARING, at=at)
+    if instance.state is not State.PREPARING:
+        return
+    known = instance.progress or {}
+    told = {"step": report.step, "progress": round(report.progress, 3)}
+    recent = instance.progress_at is not None and at - instance.progress_at < _PROGRESS_EVERY
+    if told == known or (recent and known.get("step") == report.step):
+        return
+    instance.progress, instance.progress_at = told, at
+    signal(session, "instance", instance.id)
+
+
+def _prepared(
+    session: AsyncSession, instance: Instance, node: Node | None, _report: InstanceReport, at: datetime
+) -> None:
+    if instance.state is State.LOST:
+        # Told to start, perhaps, but it has not: it goes on from here.
+        advance(session, instance, State.PREPARING, at=at)
+    if instance.state in (State.PREPARING, State.STOPPED, State.FAILED):
+        instance.needs_prepare = instance.discard_changes = False
+    if instance.state is State.PREPARING:
+        instance.progress = None
+        if instance.wanted is Wanted.RUNNING and _may_start(node):
+            start(session, instance, at=at)
+        else:
+            advance(session, instance, State.STOPPED, at=at, why="It is prepared.")
+
+
+def _starting(
+    session: AsyncSession, instance: Instance, _node: Node | None, _report: InstanceReport, at: datetime
+) -> None:
+    if instance.state in (State.LOST, State.PREPARING):
+        instance.ran, instance.needs_prepare = True, False
+        advance(session, instance, State.STARTING, at=at)
+    else:
+        _runs_against_all_expectation(session, instance, at)
+
+
+def _running(
+    session: AsyncSession, instance: Instance, node: Node | None, report: InstanceReport, at: datetime
+) -> None:
+    if instance.state is State.PREPARING:
+        _starting(session, instance, node, report, at)
+    if instance.state in (State.STARTING, State.LOST):
+        if instance.state is State.STARTING or instance.started_at is None:
+            instance.started_at = at
+        instance.needs_prepare = False
+        advance(session, instance, State.RUNNING, at=at)
+    if instance.state is not State.RUNNING:
+        _runs_against_all_expectation(session, instance, at)
+    elif list(report.players) != instance.players:
+        instance.players = list(report.players)
+        signal(session, "instance", instance.id)
+
+
+def _runs_against_all_expectation(session: AsyncSession, instance: Instance, at: datetime) -> None:
+    if instance.state in (State.REQUESTED, State.STOPPED, State.FAILED):
+        advance(session, instance, State.STOPPING, at=at, why="Its node says that it still runs.")
+
+
+def _stopping(
+    session: AsyncSession, instance: Instance, _node: Node | None, _report: InstanceReport, at: datetime
+) -> None:
+    if instance.state is State.LOST:
+        advance(session, instance, State.STOPPING, at=at)
+
+
+def _ended(session: AsyncSession, instance: Instance, node: Node | None, report: InstanceReport, at: datetime) -> None:
+    """`stopped` and `failed`: there is no process."""
+    match instance.state:
+        case State.STOPPING:
+            _finish_stop(session, instance, node, report, at)
+        case State.STARTING | State.RUNNING | State.LOST:
+            _ended_by_itself(session, instance, node, report, at)
+        case State.PREPARING if report.status is NodeStatus.FAILED:
+            instance.log_tail = list(report.log_tail)
+            fail(session, instance, _problem_of(report), at=at)
+        case State.STOPPED | State.FAILED if instance.wanted is Wanted.DESTROYED and report.problem is not None:
+            complain(session, instance, _problem_of(report), at=at)
+        case _:
+            pass
+
+
+def _finish_stop(
+    session: AsyncSession, instance: Instance, node: Node | None, report: InstanceReport, at: datetime
+) -> None:
+    if report.status is NodeStatus.FAILED and report.exit_code is None and not report.restored:
+        instance.problem = instance.problem or None
+        return  # it could not be stopped; the deadline turns this into a kill
+    _keep_exit(instance, report, at)
+    if instance.problem is not None:
+        fail(session, instance, instance.problem, at=at)
+        return
+    advance(session, instance, State.STOPPED, at=at)
+    if instance.wanted is Wanted.RUNNING and _may_start(node):
+        begin(session, instance, at=at, why="It is being restarted.")
+
+
+def _ended_by_itself(
+    session: AsyncSession, instance: Instance, node: Node | None, report: InstanceReport, at: datetime
+) -> None:
+    was_up = instance.state is not State.STARTING
+    if report.problem is not None and report.problem.code == NOT_PREPARED and not was_up:
+        instance.needs_prepare = True
+        start_again(session, instance, at=at, why="Its node has lost what it had prepared.")
+        return
+    _keep_exit(instance, report, at)
+    unwatched = report.restored or instance.state is State.LOST
+    if instance.wanted is Wanted.RUNNING and (
+        report.exit_kind == "restart" or (unwatched and was_up and instance.autostart and _may_start(node))
+    ):
+        why = "It ended while nobody watched." if unwatched else "It asked for a restart."
+        start_again(session, instance, at=at, why=why)
+    elif report.status is NodeStatus.FAILED or not was_up:
+        fail(session, instance, _problem_of(report, ready=was_up), at=at)
+    else:
+        if instance.wanted is Wanted.RUNNING:
+            instance.wanted = Wanted.STOPPED  # somebody stopped it from inside; that is an intent, too
+        advance(session, instance, State.STOPPED, at=at, why="It ended by itself.")
+
+
+def _keep_exit(instance: Instance, report: InstanceReport, at: datetime) -> None:
+    instance.exit = {
+        "code": report.exit_code,
+        "kind": report.exit_kind,
+        "oom_killed": report.oom_killed,
+        "at": at.isoformat(),
+    }
+    if report.log_tail:
+        instance.log_tail = list(report.log_tail)
+
+
+def _problem_of(report: InstanceReport, *, ready: bool = True) -> dict[str, Any]:
+    if report.problem is not None:
+        return _as_dict(report.problem)
+    if ready:
+        return Crashed(exit_code=report.exit_code).as_dict()
+    return ExitedBeforeReady(exit_code=report.exit_code).as_dict()
+
+
+def _as_dict(problem: Problem) -> dict[str, Any]:
+    params: Mapping[str, str] = problem.params
+    return {"code": problem.code, "message": problem.message, "remedy": problem.remedy, "params": dict(params)}
+
+
+def _may_start(node: Node | None) -> bool:
+    return node is not None and node.state is not NodeState.OFFLINE and not node.draining
+
+
+_Take = Callable[[AsyncSession, Instance, Node | None, InstanceReport, datetime], None]
+_TAKE: Final[Mapping[NodeStatus, _Take]] = {
+    NodeStatus.PREPARING: _preparing,
+    NodeStatus.PREPARED: _prepared,
+    NodeStatus.STARTING: _starting,
+    NodeStatus.RUNNING: _running,
+    NodeStatus.STOPPING: _stopping,
+    NodeStatus.STOPPED: _ended,
+    NodeStatus.FAILED: _ended,
+}

@@ -1,0 +1,35 @@
+"""How long each step of an instance's life may take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Seconds = Annotated[float, Field(gt=0, le=604_800)]
+
+
+class InstanceSettings(BaseModel):
+    """Deadlines of the states that do not last, and the pace of the loops that watch over them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    preparing_s: Seconds = 900
+    """A preparation without any progress for this long has failed."""
+    start_slack_s: Seconds = 60
+    """Added to the game's readiness timeout; the node judges first, this is for a node that does not."""
+    stop_slack_s: Seconds = 30
+    """Added to the game's two grace times before the Brain asks for a kill."""
+    kill_s: Seconds = 60
+    """A kill that has not worked after this long has failed."""
+    destroy_s: Seconds = 300
+    """A destruction that takes longer is reported as a problem (and goes on)."""
+    lost_after_s: Seconds = 60
+    """How long a node may be offline before what ran on it counts as lost."""
+    sweep_s: Seconds = 15
+    """How often everything is looked at, whether or not anybody asked for it."""
+    placement_retry_s: Seconds = 30
+    """How often waiting instances are tried again, whether or not room seems to have appeared."""
+    placement_batch: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Placements decided and committed together."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 4

@@ -1,0 +1,186 @@
+"""Changing nodes: joining, sessions, and what operators decide about them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hytopus.brain.activity.actor import SYSTEM, Actor
+from hytopus.brain.activity.commands import audit, record
+from hytopus.brain.db.signals import signal
+from hytopus.brain.nodes.errors import BadNodeName, NodeIdentityInUse, NodeNameTaken
+from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.queries import get
+from hytopus.brain.nodes.states import NodeState, advance
+from hytopus.kit.ids import is_name
+from hytopus.wire.messages import RegisterNode
+
+OVERRIDABLE: Final = ("region", "tags", "environment", "address", "slots")
+_MEASURED: Final = ("cpus", "memory_mb", "disk_mb", "port_first", "port_last")
+
+
+async def join(session: AsyncSession, name: str, *, at: datetime, actor: Actor = SYSTEM, address: str = "") -> Node:
+    """A new machine becomes a node; it is offline until its first session. `address` is where it called from."""
+    await _check_name(session, name)
+    node = Node(name=name, state=NodeState.OFFLINE, state_since=at, joined_at=at, tags=[], facts={}, overrides={})
+    session.add(node)
+    await session.flush()
+    record(
+        session,
+        "node.joined",
+        subject=("node", node.id),
+        message=f"Node {name} joined.",
+        at=at,
+        actor=actor,
+        data={"from": address},
+    )
+    return node
+
+
+async def register(session: AsyncSession, node: Node, message: RegisterNode, *, at: datetime) -> None:
+    """A session begins: take over what the node says of itself. Raises `NodeIdentityInUse`.
+
+    The first session binds the identity to its agent; another machine that shows it later is refused.
+    """
+    if node.agent_id and node.agent_id != message.agent_id:
+        raise NodeIdentityInUse(node=node.name)
+    node.agent_id = message.agent_id
+    node.facts = asdict(message.facts)
+    node.last_seen = at
+    apply_facts(node)
+    advance(session, node, NodeState.ONLINE, at=at)
+    signal(session, "node", node.id)
+    signal(session, "placement")
+
+
+async def disconnected(session: AsyncSession, node_id: str, *, at: datetime) -> None:
+    """Its session has ended; if it does not come back in time, it counts as offline."""
+    node = await get(session, node_id, lock=True)
+    if node is None or node.state is not NodeState.ONLINE:
+        return
+    node.last_seen = at
+    advance(session, node, NodeState.SUSPECT, at=at)
+
+
+def cordon(session: AsyncSession, node: Node, *, actor: Actor, at: datetime) -> None:
+    """Place nothing new on it; what it holds goes on and may be started again."""
+    _decide(session, node, "node.cordoned", f"Node {node.name} was cordoned.", actor, at, cordoned=True)
+
+
+def uncordon(session: AsyncSession, node: Node, *, actor: Actor, at: datetime) -> None:
+    _decide(session, node, "node.uncordoned", f"Node {node.name} was uncordoned.", actor, at, cordoned=False)
+
+
+def drain(session: AsyncSession, node: Node, *, deadline: timedelta, actor: Actor, at: datetime) -> None:
+    """Empty it of running servers: each is stopped gracefully, and killed at the deadline.
+
+    Instances stay wanted as they were: those that never ran move to another node at once, those with files here start
+    again when the drain is lifted.
+    """
+    _decide(
+        session,
+        node,
+        "node.drain_began",
+        f"Node {node.name} is being drained until {at + deadline:%H:%M:%S} UTC.",
+        actor,
+        at,
+        draining=True,
+        drain_deadline=at + deadline,
+    )
+
+
+def undrain(session: AsyncSession, node: Node, *, actor: Actor, at: datetime) -> None:
+    _decide(
+        session,
+        node,
+        "node.drain_ended",
+        f"The drain of node {node.name} was lifted.",
+        actor,
+        at,
+        draining=False,
+        drain_deadline=None,
+    )
+
+
+def set_dev_mode(session: AsyncSession, node: Node, *, enabled: bool, actor: Actor, at: datetime) -> None:
+    """In dev mode a node fetches every template anew, and only instances that ask for a dev node are placed there."""
+    verb = "on" if enabled else "off"
+    _decide(session, node, f"node.dev_mode_{verb}", f"Dev mode of {node.name} is {verb}.", actor, at, dev_mode=enabled)
+
+
+async def update(session: AsyncSession, node: Node, changes: dict[str, Any], *, actor: Actor, at: datetime) -> None:
+    """Rename it (`name`), or override what it says of itself; None takes the node's own value again."""
+    before = {key: getattr(node, key) for key in changes}
+    if "name" in changes and changes["name"] != node.name:
+        await _check_name(session, changes["name"])
+        node.name = changes["name"]
+    overrides = dict(node.overrides)
+    overrides.update({key: changes[key] for key in OVERRIDABLE if key in changes})
+    node.overrides = {key: value for key, value in overrides.items() if value is not None}
+    apply_facts(node)
+    after = {key: getattr(node, key) for key in changes}
+    record(
+        session,
+        "node.changed",
+        subject=("node", node.id),
+        message=f"Node {node.name} was changed: {', '.join(sorted(changes))}.",
+        at=at,
+        actor=actor,
+        data=after,
+    )
+    audit(session, actor, "node.update", node.name, at=at, before=before, after=after)
+    signal(session, "node", node.id)
+    signal(session, "placement")
+
+
+async def remove(session: AsyncSession, node: Node, *, actor: Actor, at: datetime) -> None:
+    """Forget a node that holds nothing any more; its identity is worthless from now on."""
+    record(
+        session,
+        "node.removed",
+        subject=("node", node.id),
+        message=f"Node {node.name} was removed.",
+        at=at,
+        actor=actor,
+    )
+    audit(session, actor, "node.remove", node.name, at=at, before={"id": node.id, "address": node.address})
+    await session.delete(node)
+    signal(session, "node", node.id)
+    signal(session, "node_state", node.id)
+
+
+def apply_facts(node: Node) -> None:
+    """Work out what counts: the operator's override, else what the node says."""
+    for key in OVERRIDABLE:
+        if key in node.overrides or key in node.facts:
+            value = node.overrides.get(key, node.facts.get(key))
+            setattr(node, key, list(value) if isinstance(value, tuple | list) else value)
+    for key in _MEASURED:
+        if key in node.facts:
+            setattr(node, key, node.facts[key])
+
+
+def _decide(
+    session: AsyncSession, node: Node, kind: str, message: str, actor: Actor, at: datetime, **values: Any
+) -> None:
+    before = {key: str(getattr(node, key)) for key in values}
+    for key, value in values.items():
+        setattr(node, key, value)
+    after = {key: str(value) for key, value in values.items()}
+    if before != after:
+        record(session, kind, subject=("node", node.id), message=message, at=at, actor=actor)
+    audit(session, actor, kind, node.name, at=at, before=before, after=after)
+    signal(session, "node", node.id)
+    signal(session, "node_state", node.id)
+    signal(session, "placement")
+
+
+async def _check_name(session: AsyncSession, name: str) -> None:
+    if not is_name(name):
+        raise BadNodeName(name=name)
+    if await session.scalar(select(Node.id).where(Node.name == name)):
+        raise NodeNameTaken(name=name)

@@ -1,0 +1,55 @@
+"""The loop that notices silence: online, then suspect, then offline."""
+
+from __future__ import annotations
+
+from hytopus.brain.db.engine import Database
+from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.presence import Presence
+from hytopus.brain.nodes.queries import all_nodes, get
+from hytopus.brain.nodes.settings import NodeSettings
+from hytopus.brain.nodes.states import NodeState, advance
+from hytopus.kit.clock import Clock
+from hytopus.kit.logs import get_logger
+
+log = get_logger(__name__)
+
+
+async def watch(database: Database, presence: Presence, *, clock: Clock, settings: NodeSettings) -> None:
+    """Judge every node's silence now and then, until cancelled."""
+    while True:
+        await clock.sleep(settings.heartbeat_seconds / 2)
+        try:
+            await judge_all(database, presence, clock=clock)
+        except Exception:
+            log.exception("judging the nodes failed; trying again")
+
+
+async def judge_all(database: Database, presence: Presence, *, clock: Clock) -> None:
+    """One round; the database is written to only when somebody's state changes."""
+    async with database.read() as session:
+        nodes = await all_nodes(session)
+    for node in nodes:
+        if judge(node, presence, clock) is not node.state:
+            await _apply(database, presence, node.id, clock)
+
+
+def judge(node: Node, presence: Presence, clock: Clock) -> NodeState:
+    """The state a node's silence puts it in. Only a session brings an offline node back."""
+    now = clock.now()
+    if node.state is NodeState.OFFLINE:
+        return NodeState.OFFLINE
+    if now >= presence.offline_at(node.id):
+        return NodeState.SUSPECT if node.state is NodeState.ONLINE else NodeState.OFFLINE
+    if now >= presence.suspect_at(node.id):
+        return NodeState.SUSPECT
+    heard = node.state is NodeState.ONLINE or presence.is_connected(node.id)
+    return NodeState.ONLINE if heard else NodeState.SUSPECT
+
+
+async def _apply(database: Database, presence: Presence, node_id: str, clock: Clock) -> None:
+    async with database.write() as session:
+        node = await get(session, node_id, lock=True)
+        if node is None:
+            return
+        node.last_seen = presence.last_seen(node_id)
+        advance(session, node, judge(node, presence, clock), at=clock.now())

@@ -1,0 +1,52 @@
+"""The table of nodes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hytopus.brain.db.base import Base
+from hytopus.brain.db.types import EnumText
+from hytopus.brain.nodes.states import NodeState
+from hytopus.kit.ids import new_id
+
+
+class Node(Base):
+    """A machine that has joined. What it offers is the operator's override or what the node says of itself."""
+
+    __tablename__ = "nodes"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    state: Mapped[NodeState] = mapped_column(EnumText(NodeState), default=NodeState.OFFLINE)
+    state_since: Mapped[datetime]
+    joined_at: Mapped[datetime]
+    last_seen: Mapped[datetime | None]
+    """When its last session began or ended; `Presence` knows of every heartbeat."""
+    agent_id: Mapped[str] = mapped_column(String(64), default="")
+    """The one machine and data directory this identity belongs to; empty until the first session."""
+
+    cordoned: Mapped[bool] = mapped_column(default=False)
+    draining: Mapped[bool] = mapped_column(default=False)
+    drain_deadline: Mapped[datetime | None]
+    dev_mode: Mapped[bool] = mapped_column(default=False)
+
+    region: Mapped[str] = mapped_column(String(64), default="")
+    tags: Mapped[list[str]] = mapped_column(default=list)
+    environment: Mapped[str] = mapped_column(String(64), default="")
+    address: Mapped[str] = mapped_column(String(255), default="")
+    """Where players reach it."""
+    slots: Mapped[int] = mapped_column(default=0)
+    cpus: Mapped[float] = mapped_column(default=0.0)
+    memory_mb: Mapped[int] = mapped_column(default=0)
+    disk_mb: Mapped[int] = mapped_column(default=0)
+    port_first: Mapped[int] = mapped_column(default=0)
+    port_last: Mapped[int] = mapped_column(default=0)
+
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """`wire.messages.NodeFacts` as the node last sent them."""
+    overrides: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What the operator decided instead: region, tags, environment, address, slots."""

@@ -1,0 +1,41 @@
+"""Looking nodes up."""
+
+from __future__ import annotations
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hytopus.brain.nodes.errors import NodeNotFound
+from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.states import NodeState
+
+
+async def get(session: AsyncSession, node_id: str, *, lock: bool = False) -> Node | None:
+    """By id; None when there is none, or it was removed. `lock` for whoever is going to change it."""
+    node: Node | None = await session.scalar(_locked(select(Node).where(Node.id == node_id), lock))
+    return node
+
+
+async def find(session: AsyncSession, reference: str, *, lock: bool = False) -> Node:
+    """By id or name; raises `NodeNotFound`."""
+    wanted = select(Node).where(or_(Node.id == reference, Node.name == reference)).order_by(Node.name == reference)
+    node: Node | None = await session.scalar(_locked(wanted.limit(1), lock))
+    if node is None:
+        raise NodeNotFound(node=reference)
+    return node
+
+
+async def all_nodes(session: AsyncSession) -> list[Node]:
+    """Every node, by name."""
+    return list(await session.scalars(select(Node).order_by(Node.name)))
+
+
+async def count_by_state(session: AsyncSession) -> dict[NodeState, int]:
+    """How many nodes are in each state; every state is there."""
+    rows = await session.execute(select(Node.state, func.count()).group_by(Node.state))
+    counted = {state: count for state, count in rows}  # noqa: C416 - rows are not tuples to dict()
+    return {state: counted.get(state, 0) for state in NodeState}
+
+
+def _locked(statement: Select[Node], lock: bool) -> Select[Node]:
+    return statement.with_for_update() if lock else statement

@@ -1,0 +1,1 @@
+"""Where an instance goes: pure decisions on a snapshot, without I/O."""
