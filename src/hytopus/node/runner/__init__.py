@@ -1,0 +1,1 @@
+"""One instance's life on this node: from layers to a running server, and back to nothing."""

@@ -1,0 +1,112 @@
+"""What a runner needs of the node it runs on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from hytopus.games.definition import Probe
+from hytopus.kit.clock import Clock
+from hytopus.node.journal import Journal
+from hytopus.node.runner.ports import first_taken
+from hytopus.node.runner.probes import ask
+from hytopus.node.runtime.base import BindMount, OverlayMount, Runtime
+from hytopus.wire.messages import InstanceReport, PortBinding, PrepareInstance
+
+Progress = Callable[[str, float], None]
+"""Told the step and how much of it is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An instance's finished directory. `timings` in seconds, by step."""
+
+    mount: OverlayMount | BindMount
+    timings: Mapping[str, float] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
+    """Names of variables that are secret: the assignment's and those the templates declare."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheNumbers:
+    """The template cache in figures; what counts up does so since the agent's start."""
+
+    bytes: int = 0
+    versions: int = 0
+    hits: int = 0
+    misses: int = 0
+    s3_requests: int = 0
+    s3_bytes: int = 0
+
+
+class Directories(Protocol):
+    """Where instances' directories come from. Every call may be cancelled and repeated."""
+
+    async def build(self, assignment: PrepareInstance, *, refresh: bool, progress: Progress) -> Built:
+        """Fetch the layers and build the directory; `refresh` fetches what is cached, too (dev mode)."""
+        ...
+
+    async def reopen(self, instance_id: str) -> Built:
+        """What `build` made earlier, perhaps under an earlier agent; raises when there is nothing complete."""
+        ...
+
+    async def destroy(self, instance_id: str) -> None:
+        """Gone, with all that the server wrote; nothing happens where nothing is."""
+        ...
+
+    async def provenance(self, instance_id: str, pattern: str) -> Sequence[Mapping[str, Any]]: ...
+
+    async def purge(self, template_id: str, version: str) -> Mapping[str, Any]:
+        """Empty texts mean all."""
+        ...
+
+    def cached(self) -> Mapping[str, Any]:
+        """What the cache holds and how well it does."""
+        ...
+
+    def numbers(self) -> CacheNumbers: ...
+
+
+@dataclass(slots=True)
+class Images:
+    """Images that were seen on this node, so that a start does not ask again."""
+
+    runtime: Runtime
+    seen: set[str] = field(default_factory=set)
+
+    async def ensure(self, reference: str, *, game: str) -> None:
+        if reference in self.seen:
+            return
+        await self.runtime.ensure_image(reference, game=game)
+        self.seen.add(reference)
+
+    def forget(self, reference: str) -> None:
+        self.seen.discard(reference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    runtime: Runtime
+    directories: Directories
+    journal: Journal
+    clock: Clock
+    report: Callable[[InstanceReport], None]
+    renew_urls: Callable[[str, int], None]
+    logs: Path
+    """`<logs>/<instance id>/logs` keeps what servers said before they failed."""
+    ports_taken: Callable[[Sequence[PortBinding]], PortBinding | None] = first_taken
+    probe: Callable[[Probe, int], Awaitable[bool]] = ask
+    observe: Callable[[str, float], None] = lambda step, seconds: None
+    """Told how long each step took."""
+    engine_patience: float = 60
+    """Seconds a start waits for an engine that is away; a stop and a destroy wait for ever."""
+    building: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
+    starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
+    """More containers at once do not start any sooner (measured: 4 on 2 cores)."""
+    images: Images = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "images", Images(self.runtime))

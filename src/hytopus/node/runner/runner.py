@@ -1,0 +1,160 @@
+"""Owns one instance's life: takes commands in order, does one thing at a time, and drops it for what overtakes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+from hytopus.errors import HytopusError
+from hytopus.kit.logs import get_logger
+from hytopus.node.journal import Record
+from hytopus.node.runner.conclude import conclude
+from hytopus.node.runner.destroy import destroy
+from hytopus.node.runner.errors import AgentFault
+from hytopus.node.runner.exits import unrequested
+from hytopus.node.runner.host import Host
+from hytopus.node.runner.instance import Instance
+from hytopus.node.runner.prepare import prepare
+from hytopus.node.runner.start import live, start
+from hytopus.node.runner.states import Verdict, judge
+from hytopus.node.runner.stop import is_running, stop
+from hytopus.node.runner.waiting import wait_for
+from hytopus.node.runtime.base import ContainerStatus
+from hytopus.wire.messages import (
+    DestroyInstance,
+    InstanceCommand,
+    NodeStatus,
+    PrepareInstance,
+    StartInstance,
+    StopInstance,
+)
+
+log = get_logger(__name__)
+
+Activity = Coroutine[Any, Any, None]
+
+
+class Runner:
+    """`run` until the instance is destroyed; cancel it and the server goes on without the agent."""
+
+    def __init__(self, host: Host, record: Record) -> None:
+        self.instance = Instance(host, record)
+        self.settled = asyncio.Event()
+        """What an earlier agent left was looked at."""
+        self._inbox: asyncio.Queue[InstanceCommand | None] = asyncio.Queue()
+        self._activity: asyncio.Task[None] | None = None
+
+    def deliver(self, command: InstanceCommand) -> None:
+        self._inbox.put_nowait(command)
+
+    def poke(self) -> None:
+        self.instance.poke()
+
+    def undelivered(self) -> list[InstanceCommand]:
+        """Commands that came after the end."""
+        rest = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
+        return [command for command in rest if command is not None]
+
+    async def run(self, *, restored: bool) -> None:
+        """`restored`: the record is an earlier agent's."""
+        async with asyncio.TaskGroup() as tasks:
+            self.instance.tasks = tasks
+            if restored:
+                self._begin(tasks, _resume(self.instance, self.settled), "resume")
+            else:
+                self.settled.set()
+            while command := await self._inbox.get():
+                await self._obey(tasks, command)
+            await self.instance.unfollow()
+
+    async def _obey(self, tasks: asyncio.TaskGroup, command: InstanceCommand) -> None:
+        instance = self.instance
+        busy = self._activity is not None and not self._activity.done()
+        verdict = judge(instance.record, command, busy=busy)
+        log.info(
+            "command",
+            command=type(command).__name__,
+            instance=instance.id,
+            generation=command.generation,
+            verdict=verdict.value,
+        )
+        if verdict is Verdict.IGNORE:
+            return
+        if verdict is Verdict.REPEAT:
+            if isinstance(command, PrepareInstance):
+                instance.renew(command)
+            instance.report()
+            return
+        if self._activity and busy:
+            self._activity.cancel()
+            await wait_for(self._activity)
+        self.settled.set()
+        self._begin(tasks, self._work_of(command), type(command).__name__)
+
+    def _work_of(self, command: InstanceCommand) -> Activity:
+        match command:
+            case PrepareInstance():
+                return prepare(self.instance, command)
+            case StartInstance():
+                return start(self.instance, command.generation)
+            case StopInstance():
+                return stop(self.instance, command.generation, kill=command.kill)
+            case DestroyInstance():
+                return destroy(self.instance, command.generation)
+
+    def _begin(self, tasks: asyncio.TaskGroup, work: Activity, what: str) -> None:
+        self._activity = tasks.create_task(self._guarded(work, what), name=f"{what} {self.instance.id}")
+
+    async def _guarded(self, work: Activity, what: str) -> None:
+        """Whatever goes wrong becomes a report; nothing reaches the other instances."""
+        try:
+            await work
+        except HytopusError as error:
+            await self.instance.fail(error)
+        except Exception as error:
+            log.exception("the agent failed", what=what, instance=self.instance.id)
+            why = f"{type(error).__name__}: {error}"
+            await self.instance.fail(AgentFault(what=what, instance=self.instance.id, why=why))
+        if self.instance.record.status is NodeStatus.DESTROYED:
+            self._inbox.put_nowait(None)
+
+
+async def _resume(instance: Instance, settled: asyncio.Event) -> None:
+    """Take over what an earlier agent held, without starting anything anew.
+
+    A preparation, or a start that has no container yet, waits for the Brain to repeat its command.
+    """
+    try:
+        record = instance.record
+        if record.destroying:
+            settled.set()
+            return await destroy(instance, record.generation)
+        if record.status is NodeStatus.STOPPING:
+            settled.set()
+            return await stop(instance, record.generation, kill=record.killing)
+        await _adopt(instance, settled)
+    finally:
+        settled.set()
+    return None
+
+
+async def _adopt(instance: Instance, settled: asyncio.Event) -> None:
+    record = instance.record
+    state = await instance.insist(lambda: instance.host.runtime.inspect(instance.id))
+    if state and (state.generation != record.started or state.status is ContainerStatus.CREATED):
+        state = None  # of an earlier start, or not started yet
+    if is_running(state):
+        assert state, "a running one"
+        log.info("adopted a running server", instance=instance.id, generation=record.generation)
+        if record.status not in {NodeStatus.RUNNING, NodeStatus.STARTING}:
+            await instance.advance(NodeStatus.STARTING, step="ready")
+        instance.record = replace(instance.record, started_at=state.started_at)
+        settled.set()
+        instance.poke()
+        await live(instance, state, resume=True)
+    elif record.status is NodeStatus.RUNNING or (record.status is NodeStatus.STARTING and state):
+        instance.follow(resume=True)
+        ready = record.status is NodeStatus.RUNNING
+        await conclude(instance, unrequested(instance.id, instance.game, state, ready=ready))

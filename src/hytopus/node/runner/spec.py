@@ -1,0 +1,59 @@
+"""The container an instance runs in, from its assignment, its game and its directory."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hytopus.games.definition import Game
+from hytopus.layers.substitute import render_text
+from hytopus.node.journal import Record
+from hytopus.node.runner.host import Built
+from hytopus.node.runtime.base import ContainerSpec, PortMapping
+
+BUILT_IN: Final = (
+    "INSTANCE_ID",
+    "INSTANCE_NAME",
+    "NODE_NAME",
+    "NODE_ADDRESS",
+    "PORT",
+    "REGION",
+    "ENVIRONMENT",
+    "SERVER_NAME",
+    "SEED",
+    "LOCALE",
+    "MAX_PLAYERS",
+    "GROUP",
+)
+"""Variables every server finds in its environment (specification 4.4)."""
+
+
+def spec_of(record: Record, game: Game, built: Built) -> ContainerSpec:
+    """Raises `UnresolvedVariables` when the game's command or environment names a variable that has no value."""
+    assignment = record.assignment
+    variables = assignment.variable_map
+    given = {name: variables[name] for name in BUILT_IN if name in variables}
+    named = {
+        name: render_text(text, variables, where=f"environment.{name} of the game {game.name}")
+        for name, text in game.environment.items()
+    }
+    return ContainerSpec(
+        instance_id=record.instance_id,
+        instance_name=assignment.name,
+        generation=record.generation,
+        image=game.image.reference,
+        command=[render_text(part, variables, where=f"the command of the game {game.name}") for part in game.command],
+        mount=built.mount,
+        workdir=game.workdir,
+        environment={**given, "INSTANCE_ID": record.instance_id, **named},
+        ports=[PortMapping(port.host, port.container, port.protocol) for port in assignment.ports],
+        user=game.user,
+        memory_mb=assignment.memory_mb,
+        cpus=assignment.cpus,
+        pids=game.resources.pids,
+        read_only_root=game.read_only_root,
+        tmpfs=game.tmpfs,
+        sysctls=game.sysctls,
+        init=game.init,
+        stop_signal=game.stop.signal,
+        stop_grace=game.stop.grace,
+    )

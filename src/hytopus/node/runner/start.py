@@ -1,0 +1,130 @@
+"""From a prepared directory to a server that players can join, and on until it ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from hytopus.kit.logs import get_logger
+from hytopus.node.runner.conclude import conclude, keep_log, tail_of
+from hytopus.node.runner.errors import InstanceNotPrepared, ReadyTimeout
+from hytopus.node.runner.exits import unrequested
+from hytopus.node.runner.instance import FRESH, Instance
+from hytopus.node.runner.prepare import ensure_image, require_free_ports
+from hytopus.node.runner.spec import spec_of
+from hytopus.node.runner.states import AT_REST
+from hytopus.node.runner.stop import end, is_running, quiet
+from hytopus.node.runner.waiting import finish, race
+from hytopus.node.runtime.base import ContainerSpec, ContainerState, ImageMissing
+from hytopus.wire.messages import NodeStatus
+
+log = get_logger(__name__)
+
+PLAYERS_SECONDS: Final = 1.0
+"""Between two reports of who is on."""
+
+
+async def start(instance: Instance, generation: int) -> None:
+    """Start the container and stay with it until it has ended."""
+    host, was = instance.host, instance.record.status
+    began = host.clock.monotonic()
+    if not instance.record.prepared:
+        instance.record = replace(instance.record, generation=generation)
+        raise InstanceNotPrepared(instance=instance.id)
+    await instance.advance(NodeStatus.STARTING, step="container", generation=generation, started=generation, **FRESH)
+    if was not in AT_REST or was is NodeStatus.FAILED:
+        await quiet(instance)
+    await require_free_ports(instance, instance.record.assignment.ports)
+    built = instance.built = instance.built or await host.directories.reopen(instance.id)
+    instance.poked.clear()
+    state = await _start_container(instance, spec_of(instance.record, instance.game, built))
+    _note(instance, "container", host.clock.monotonic() - began, started_at=state.started_at or host.clock.now())
+    await live(instance, state, resume=False)
+
+
+async def live(instance: Instance, state: ContainerState, *, resume: bool) -> None:
+    """Stay with a container that was started, through readiness to its end."""
+    instance.follow(resume=resume)
+    if not is_running(state):
+        ready = instance.record.status is NodeStatus.RUNNING
+        await conclude(instance, unrequested(instance.id, instance.game, state, ready=ready))
+        return
+    if instance.record.status is NodeStatus.STARTING and not await _become_ready(instance):
+        return
+    _, ended = await race(instance.ended(), _tell_players(instance))
+    await conclude(instance, unrequested(instance.id, instance.game, ended, ready=True))
+
+
+async def _start_container(instance: Instance, spec: ContainerSpec) -> ContainerState:
+    host = instance.host
+    async with host.starting:
+        try:
+            return await _insist_start(instance, spec)
+        except ImageMissing:
+            host.images.forget(spec.image)
+            await ensure_image(instance)
+            return await _insist_start(instance, spec)
+
+
+async def _insist_start(instance: Instance, spec: ContainerSpec) -> ContainerState:
+    """A start that was begun is awaited even when cancelled: otherwise a container could appear after the stop."""
+    runtime = instance.host.runtime
+    return await instance.insist(lambda: finish(runtime.start(spec)), patience=instance.host.engine_patience)
+
+
+async def _become_ready(instance: Instance) -> bool:
+    clock, timeout = instance.host.clock, instance.game.ready.timeout
+    started_at = instance.record.started_at or clock.now()
+    left = timeout - (clock.now() - started_at).total_seconds()
+    index, ended = await race(_until_ready(instance), instance.ended(), clock.sleep(max(left, 0)))
+    if index == 0:
+        _note(instance, "ready", (clock.now() - started_at).total_seconds())
+        await instance.advance(NodeStatus.RUNNING)
+        return True
+    if index == 1:
+        await conclude(instance, unrequested(instance.id, instance.game, ended, ready=False))
+    else:
+        await _give_up(instance, timeout)
+    return False
+
+
+async def _until_ready(instance: Instance) -> None:
+    """The log line first, then the probe: a game may bind its port long before players can join."""
+    assert instance.follower, "the output is followed from the start on"
+    await instance.follower.ready.wait()
+    probe = instance.game.ready.probe
+    if probe is None:
+        return
+    port = next(port.host for port in instance.record.assignment.ports if port.name == probe.port)
+    while not await instance.host.probe(probe, port):
+        await instance.host.clock.sleep(probe.interval)
+
+
+async def _give_up(instance: Instance, timeout: float) -> None:
+    assert instance.follower, "as above"
+    ready = instance.game.ready
+    if not instance.follower.ready.is_set():
+        why = f"no line matched {ready.log!r}"
+    else:
+        why = f"port {ready.probe.port if ready.probe else ''} did not answer"
+    state, _ = await end(instance, kill=True)
+    await instance.drained(1)
+    await keep_log(instance)
+    error = ReadyTimeout(instance=instance.id, seconds=timeout, why=why)
+    await instance.fail(error, log_tail=tail_of(instance), exit_code=state.exit_code if state else None)
+
+
+async def _tell_players(instance: Instance) -> None:
+    assert instance.follower, "as above"
+    while True:
+        await instance.follower.players_changed.wait()
+        instance.follower.players_changed.clear()
+        instance.report()
+        await instance.host.clock.sleep(PLAYERS_SECONDS)
+
+
+def _note(instance: Instance, step: str, seconds: float, **changes: Any) -> None:
+    """Written down with the next change of status."""
+    instance.host.observe(step, seconds)
+    timings = {**instance.record.timings_ms, step: round(seconds * 1000, 3)}
+    instance.record = replace(instance.record, timings_ms=timings, **changes)

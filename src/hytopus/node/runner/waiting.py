@@ -1,0 +1,55 @@
+"""Ways to wait: for the first of several things, for a deadline on our clock, to the end whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from hytopus.kit.clock import Clock
+
+T = TypeVar("T")
+
+
+async def race(*works: Coroutine[Any, Any, Any]) -> tuple[int, Any]:
+    """Index and result of the one that ends first (the lowest index of several); the others are cancelled."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        index = next(index for index, task in enumerate(tasks) if task.done())
+        return index, tasks[index].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """The work's result, or `TimeoutError`."""
+    index, result = await race(work, clock.sleep(seconds))
+    if index == 1:
+        raise TimeoutError
+    return result  # type: ignore[no-any-return]
+
+
+async def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Await to the very end; a cancellation that comes meanwhile takes effect afterwards.
+
+    For what must not be left half-done: a container that may or may not exist, a file being written.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        task.exception()  # looked at, so that asyncio does not complain that nobody did
+        raise asyncio.CancelledError
+    return task.result()
+
+
+async def wait_for(task: asyncio.Task[Any]) -> None:
+    """Until a task has ended, however it ends."""
+    await asyncio.wait({task})
