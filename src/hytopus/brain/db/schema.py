@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from hytopus.brain.accounts import models as accounts
 from hytopus.brain.activity import models as activity
+from hytopus.brain.authority import models as authority
+from hytopus.brain.http import models as http
+from hytopus.brain.instances import models as instances
+from hytopus.brain.nodes import models as nodes
+from hytopus.brain.templates import models as templates
 
-FEATURES = (activity,)
+FEATURES = (accounts, activity, authority, http, instances, nodes, templates)

@@ -1,0 +1,71 @@
+"""The one table of who may do what: every route of the API with the least role it takes.
+
+A route without a row, or a row without a route, stops the application from being built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Final
+
+from hytopus.brain.accounts.roles import Role
+from hytopus.brain.http.routing import MountedRoute
+from hytopus.errors import HytopusError
+
+PUBLIC: Final = None
+ADMIN: Final = Role.ADMIN
+OPERATOR: Final = Role.OPERATOR
+VIEWER: Final = Role.VIEWER
+
+TABLE: Final[Mapping[tuple[str, str], Role | None]] = {
+    ("GET", "/audit"): ADMIN,
+    ("GET", "/events"): VIEWER,
+    ("GET", "/games"): VIEWER,
+    ("GET", "/games/{name}"): VIEWER,
+    ("POST", "/login"): PUBLIC,
+    ("POST", "/logout"): VIEWER,
+    ("GET", "/me"): VIEWER,
+    ("POST", "/me/password"): VIEWER,
+    ("GET", "/me/tokens"): VIEWER,
+    ("POST", "/me/tokens"): VIEWER,
+    ("DELETE", "/me/tokens/{token_id}"): VIEWER,
+    ("GET", "/status"): VIEWER,
+    ("GET", "/templates"): VIEWER,
+    ("GET", "/templates/{template_id}"): VIEWER,
+    ("PATCH", "/templates/{template_id}"): OPERATOR,
+    ("DELETE", "/templates/{template_id}"): OPERATOR,
+    ("GET", "/templates/{template_id}/versions"): VIEWER,
+    ("GET", "/templates/{template_id}/versions/{version}"): VIEWER,
+    ("DELETE", "/templates/{template_id}/versions/{version}"): OPERATOR,
+    ("GET", "/templates/{template_id}/versions/{version}/download"): OPERATOR,
+    ("POST", "/templates/{template_id}/versions/{version}/uploads"): OPERATOR,
+    ("DELETE", "/templates/{template_id}/versions/{version}/uploads/{upload_id}"): OPERATOR,
+    ("POST", "/templates/{template_id}/versions/{version}/uploads/{upload_id}/complete"): OPERATOR,
+    ("POST", "/templates/{template_id}/versions/{version}/uploads/{upload_id}/parts"): OPERATOR,
+    ("GET", "/users"): ADMIN,
+    ("POST", "/users"): ADMIN,
+    ("GET", "/users/{user}"): ADMIN,
+    ("PATCH", "/users/{user}"): ADMIN,
+    ("DELETE", "/users/{user}"): ADMIN,
+}
+
+
+class PermissionTableMismatch(HytopusError):
+    code: ClassVar[str] = "permission_table_mismatch"
+    template: ClassVar[str] = "Routes without a permission: {missing}. Permissions without a route: {stale}."
+    remedy: ClassVar[str] = "Mend accounts/permissions.py."
+
+
+def permissions_of(
+    routes: Iterable[MountedRoute], table: Mapping[tuple[str, str], Role | None] = TABLE
+) -> dict[Callable[..., Any], Role | None]:
+    """The least role of every endpoint; raises `PermissionTableMismatch`."""
+    mounted = {(route.method, route.path): route.endpoint for route in routes}
+    missing, stale = mounted.keys() - table.keys(), table.keys() - mounted.keys()
+    if missing or stale:
+        raise PermissionTableMismatch(missing=_listed(missing), stale=_listed(stale))
+    return {endpoint: table[key] for key, endpoint in mounted.items()}
+
+
+def _listed(keys: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(sorted(" ".join(key) for key in keys)) or "none"

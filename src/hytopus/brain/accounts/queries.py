@@ -1,0 +1,51 @@
+"""Looking up users and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hytopus.brain.accounts.errors import UserNotFound
+from hytopus.brain.accounts.models import Token, TokenKind, User
+from hytopus.brain.accounts.roles import Role
+from hytopus.brain.accounts.tokens import hash_token
+
+
+async def find_user(session: AsyncSession, name: str) -> User | None:
+    found: User | None = await session.scalar(select(User).where(User.name == name))
+    return found
+
+
+async def get_user(session: AsyncSession, name_or_id: str, *, lock: bool = False) -> User:
+    """The user of that name or id; raises `UserNotFound`."""
+    statement = select(User).where(or_(User.name == name_or_id, User.id == name_or_id))
+    user: User | None = await session.scalar(statement.with_for_update() if lock else statement)
+    if user is None:
+        raise UserNotFound(name=name_or_id)
+    return user
+
+
+async def present(session: AsyncSession, token: str) -> tuple[Token, User] | None:
+    """The token somebody shows, with its user; None if nobody made it."""
+    statement = select(Token, User).join(User, User.id == Token.user_id).where(Token.token_hash == hash_token(token))
+    row = (await session.execute(statement)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+async def count_admins(session: AsyncSession, *, but: str) -> int:
+    """Admins who can log in, not counting the user with the id `but`. Locks them, so that two cannot go at once."""
+    admins = await session.scalars(
+        select(User.id).where(User.role == Role.ADMIN, User.disabled.is_(False)).with_for_update()
+    )
+    return len(set(admins.all()) - {but})
+
+
+async def count_users(session: AsyncSession) -> int:
+    return await session.scalar(select(func.count()).select_from(User)) or 0
+
+
+async def tokens_of(session: AsyncSession, user_id: str, kind: TokenKind) -> Sequence[Token]:
+    statement = select(Token).where(Token.user_id == user_id, Token.kind == kind).order_by(Token.id)
+    return (await session.scalars(statement)).all()

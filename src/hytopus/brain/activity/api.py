@@ -1,0 +1,100 @@
+"""Routes of the event log, the live feed and the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
+
+from fastapi import Header, Query, Request
+
+from hytopus.brain.activity import queries
+from hytopus.brain.activity.feed import follow
+from hytopus.brain.activity.models import AuditRecord, Event
+from hytopus.brain.activity.schemas import AuditOut, EventOut
+from hytopus.brain.db.engine import Database
+from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, ReadDep, StreamsDep
+from hytopus.brain.http.paging import BadCursor, Page, PageDep
+from hytopus.brain.http.problems import problems
+from hytopus.brain.http.routing import feature_router
+from hytopus.brain.http.streams import Frame, stream_response
+from hytopus.errors import HytopusError
+from hytopus.kit.clock import Clock
+
+router = feature_router("activity")
+
+
+class BadEventId(HytopusError):
+    code: ClassVar[str] = "bad_event_id"
+    status: ClassVar[int] = 422
+    template: ClassVar[str] = "{given!r} is not the id of an event."
+    remedy: ClassVar[str] = "Send the `id` of the last event you saw as `Last-Event-ID` or `after`, or neither."
+
+
+Kinds = Annotated[list[str] | None, Query(max_length=20, description="Kinds or beginnings of kinds: `instance.`")]
+SubjectKind = Annotated[str | None, Query(max_length=16)]
+SubjectId = Annotated[str | None, Query(max_length=160)]
+
+
+@router.get(
+    "/events",
+    response_model=Page[EventOut],
+    responses={
+        **problems(BadCursor, BadEventId),
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    },
+)
+async def list_events(
+    request: Request,
+    database: DatabaseDep,
+    clock: ClockDep,
+    streams: StreamsDep,
+    page: PageDep,
+    kind: Kinds = None,
+    subject_kind: SubjectKind = None,
+    subject_id: SubjectId = None,
+    after: Annotated[int | None, Query(ge=0, description="Live feed: begin after this event.")] = None,
+    last_event_id: Annotated[str | None, Header(description="The same, as browsers send it.")] = None,
+) -> Any:
+    """The event log, newest first; with `Accept: text/event-stream` the live feed instead, oldest first.
+
+    The feed's event ids are the events' `id`; a client that reconnects with the last one misses nothing and sees
+    nothing twice. Without one it begins with the present.
+    """
+    wanted = queries.EventFilter(tuple(kind or ()), subject_kind, subject_id)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        start = _event_id(last_event_id) if last_event_id is not None else after
+        return stream_response(streams, _frames(database, clock, wanted, start))
+    async with database.read() as session:
+        rows, next_cursor = await page.keyset(session, wanted.select(), Event.id, descending=True)
+    return Page(items=[EventOut.model_validate(row) for row in rows], next_cursor=next_cursor)
+
+
+@router.get("/audit", responses=problems(BadCursor))
+async def list_audit(
+    session: ReadDep,
+    page: PageDep,
+    actor: Annotated[str | None, Query(max_length=64)] = None,
+    action: Annotated[str | None, Query(max_length=64, description="An action or its beginning: `instance.`")] = None,
+    target: Annotated[str | None, Query(max_length=200)] = None,
+    outcome: Annotated[str | None, Query(max_length=64)] = None,
+    since: datetime | None = None,
+) -> Page[AuditOut]:
+    """Who changed what, from where, newest first; refused attempts included."""
+    statement = queries.select_audit(actor=actor, action=action, target=target, outcome=outcome, since=since)
+    rows, next_cursor = await page.keyset(session, statement, AuditRecord.id, descending=True)
+    return Page(items=[AuditOut.model_validate(row) for row in rows], next_cursor=next_cursor)
+
+
+async def _frames(
+    database: Database, clock: Clock, wanted: queries.EventFilter, after: int | None
+) -> AsyncGenerator[Frame, None]:
+    async for event in follow(database, clock, wanted, after=after):
+        data = EventOut.model_validate(event).model_dump(mode="json")
+        yield Frame(data, id=str(event.id), event=event.kind)
+
+
+def _event_id(given: str) -> int:
+    if not given.isascii() or not given.isdigit():
+        raise BadEventId(given=given)
+    return int(given)

@@ -1,0 +1,33 @@
+"""The Brain's features, as routers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hytopus.brain.accounts.api import router as accounts
+from hytopus.brain.activity.api import router as activity
+from hytopus.brain.authority.api import router as authority
+from hytopus.brain.games.api import router as games
+from hytopus.brain.instances.api import router as instances
+from hytopus.brain.instances.streams import router as instance_streams
+from hytopus.brain.nodes.api import router as nodes
+from hytopus.brain.overview.api import router as overview
+from hytopus.brain.overview.health import router as health
+from hytopus.brain.templates.api import router as templates
+from hytopus.brain.templates.upload_api import router as uploads
+
+API: Final = (
+    accounts,
+    activity,
+    authority,
+    games,
+    instances,
+    instance_streams,
+    nodes,
+    overview,
+    templates,
+    uploads,
+)
+"""Mounted below `/api/v1`."""
+OUTSIDE: Final = (health,)
+"""Mounted as they are."""

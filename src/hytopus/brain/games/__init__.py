@@ -1,0 +1,1 @@
+"""The games this Brain knows how to run."""

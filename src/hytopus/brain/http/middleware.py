@@ -1,0 +1,89 @@
+"""Around every request: its id, the log line about it, its duration, and the last net for what nobody caught."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
+
+from hytopus.brain.http.edge import edge_of
+from hytopus.brain.http.problems import problem_response
+from hytopus.errors import HytopusError
+from hytopus.kit.ids import new_id
+from hytopus.kit.logs import get_logger
+
+log = get_logger("hytopus.access")
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class RequestLog:
+    """ASGI middleware. `X-Request-ID` is taken over if it is harmless, made up otherwise, and always answered."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        with bound_contextvars(request_id=request_id):
+            await self._observe(scope, receive, send)
+
+    async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
+        clock = edge_of(Request(scope)).clock
+        began = clock.monotonic()
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = scope["state"]["request_id"]
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        except Exception:  # the last net: nothing above would answer the client
+            log.exception("request failed unexpectedly", method=scope["method"], path=scope["path"])
+            if status:
+                raise
+            request = Request(scope, receive)
+            response = await problem_response(request, HytopusError())
+            await response(scope, receive, sending)
+        finally:
+            _note(scope, status, clock.monotonic() - began)
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    route = route_template(scope)
+    edge_of(Request(scope)).metrics.requests.labels(scope["method"], route, str(status)).observe(seconds)
+    state: dict[str, Any] = scope["state"]
+    principal = state.get("principal")
+    level = log.debug if scope["path"] in _QUIET else log.info
+    level(
+        "request",
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        ms=round(seconds * 1000, 1),
+        address=scope["client"][0] if scope.get("client") else "",
+        user=principal.actor.name if principal else "",
+        **({"code": state["problem"]} if "problem" in state else {}),
+    )
+
+
+def route_template(scope: Scope) -> str:
+    """The path template that answered, or a constant: a metric must not grow with the paths people try."""
+    routes: dict[Any, str] = scope["app"].state.templates
+    return routes.get(scope.get("endpoint"), "unmatched")

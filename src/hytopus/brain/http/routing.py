@@ -1,0 +1,56 @@
+"""Routers of the features: paths below `/api/v1`, operation ids that are the endpoint's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from hytopus.brain.http import idempotency
+
+PREFIX: Final = "/api/v1"
+
+
+class Route(APIRoute):
+    """A route that keeps its response with the idempotency key of the request, in the same transaction."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            response = await handle(request)
+            await idempotency.keep(request, response)
+            return response
+
+        return answer
+
+
+def feature_router(tag: str) -> APIRouter:
+    """A router for one feature; `app.py` mounts it below `/api/v1`."""
+    return APIRouter(route_class=Route, tags=[tag], generate_unique_id_function=lambda route: route.name)
+
+
+@dataclass(frozen=True, slots=True)
+class MountedRoute:
+    """A route as it is reachable. `path` is the template below the prefix, e.g. `/instances/{name}`."""
+
+    method: str
+    path: str
+    endpoint: Callable[..., Any]
+
+    @property
+    def name(self) -> str:
+        return self.endpoint.__name__
+
+
+def mounted_routes(app: FastAPI) -> Iterator[MountedRoute]:
+    """Every route of the API, whichever feature it comes from."""
+    for context in iter_route_contexts(app.routes):
+        path, endpoint = context.path, context.endpoint
+        if path is None or endpoint is None or not path.startswith(f"{PREFIX}/"):
+            continue
+        for method in sorted(context.methods or ()):
+            yield MountedRoute(method, path.removeprefix(PREFIX), endpoint)

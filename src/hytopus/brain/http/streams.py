@@ -1,0 +1,120 @@
+"""Server-sent events: live responses that stay alive on a quiet line and end cleanly when the Brain does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final
+
+import anyio
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from hytopus.errors import HytopusError
+from hytopus.kit.clock import Clock
+from hytopus.kit.logs import get_logger
+
+log = get_logger(__name__)
+
+HEARTBEAT_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One server-sent event. `data` is sent as JSON; `id` comes back as `Last-Event-ID` when a client reconnects."""
+
+    data: Any
+    id: str | None = None
+    event: str | None = None
+
+    def encode(self) -> bytes:
+        lines = [f"id: {self.id}"] if self.id is not None else []
+        if self.event is not None:
+            lines.append(f"event: {self.event}")
+        lines.append(f"data: {json.dumps(self.data, separators=(',', ':'), ensure_ascii=False)}")
+        return ("\n".join(lines) + "\n\n").encode()
+
+
+class Streams:
+    """All live responses of one Brain; `close()` ends them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.open = 0
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        self._closing.set()
+
+    async def closing(self) -> None:
+        """Wait until the Brain wants its streams to end."""
+        await self._closing.wait()
+
+
+class _EventStream(Response):
+    media_type = "text/event-stream"
+
+    def __init__(self, streams: Streams, frames: AsyncGenerator[Frame, None]) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._streams = streams
+        self._frames = frames
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._streams.open += 1
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await _send(send, b": open\n\n")
+            await self._run(receive, send)
+            await _send(send, b"", more=False)
+        finally:
+            self._streams.open -= 1
+
+    async def _run(self, receive: Receive, send: Send) -> None:
+        """Until the frames end, the client goes or the Brain stops; whichever comes first."""
+        async with anyio.create_task_group() as tasks:
+
+            async def until(wait: Callable[[], Awaitable[None]]) -> None:
+                await wait()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(until, lambda: self._write(send))
+            tasks.start_soon(until, lambda: _disconnected(receive))
+            tasks.start_soon(until, self._streams.closing)
+            tasks.start_soon(self._heartbeat, send)
+
+    async def _write(self, send: Send) -> None:
+        async with aclosing(self._frames) as frames:
+            try:
+                async for frame in frames:
+                    await _send(send, frame.encode())
+            except HytopusError as error:
+                await _send(send, Frame(error.as_dict(), event="problem").encode())
+            except Exception:  # the response has begun: all that is left is to say so and end it
+                log.exception("live stream failed")
+                await _send(send, Frame(HytopusError().as_dict(), event="problem").encode())
+
+    async def _heartbeat(self, send: Send) -> None:
+        while True:
+            await self._streams.clock.sleep(HEARTBEAT_SECONDS)
+            await _send(send, b": heartbeat\n\n")
+
+
+def stream_response(streams: Streams, frames: AsyncGenerator[Frame, None]) -> Response:
+    """A live response. `frames` is closed when the client goes or the Brain stops.
+
+    A `HytopusError` raised by `frames` ends the stream with an event `problem`.
+    """
+    return _EventStream(streams, frames)
+
+
+async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

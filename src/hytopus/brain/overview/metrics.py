@@ -1,0 +1,89 @@
+"""The Brain's metrics (specification 9.2), counted when Prometheus asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+
+from hytopus.brain.http.edge import Edge
+from hytopus.brain.nodes.states import NodeState
+from hytopus.brain.overview.queries import Overview, overview
+from hytopus.wire.messages import NodeLoad
+
+_LOADS: Final = (
+    ("cpu_percent", "gauge", "How busy the node's processors are."),
+    ("memory_used_mb", "gauge", "Memory in use on the node."),
+    ("disk_free_mb", "gauge", "Free disk space of the node."),
+    ("cache_bytes", "gauge", "Size of the node's template cache."),
+    ("cache_versions", "gauge", "Template versions in the node's cache."),
+    ("cache_hits", "counter", "Template versions taken from the node's cache."),
+    ("cache_misses", "counter", "Template versions the node had to fetch."),
+    ("s3_requests", "counter", "Requests the node made to the object store."),
+    ("s3_bytes", "counter", "Bytes the node fetched from the object store."),
+)
+
+
+async def exposition(edge: Edge, loads: Mapping[str, NodeLoad]) -> bytes:
+    """All metrics in Prometheus' text format. `loads` is what each node's last heartbeat said, by node id."""
+    async with edge.database.read() as session:
+        numbers = await overview(session)
+    registry = CollectorRegistry()
+    registry.register(_Once([*_counts(numbers), *_nodes(numbers, loads), *_edge(edge)]))
+    return generate_latest(edge.metrics.registry) + generate_latest(registry)
+
+
+class _Once:
+    """A collector of what was counted already."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def _counts(numbers: Overview) -> Iterator[Metric]:
+    instances = GaugeMetricFamily("hytopus_instances", "Instances by state.", labels=["state"])
+    for state, count in numbers.instances_by_state.items():
+        instances.add_metric([state.value], count)
+    yield instances
+    nodes = GaugeMetricFamily("hytopus_nodes", "Nodes by state.", labels=["state"])
+    for node_state, count in numbers.nodes_by_state.items():
+        nodes.add_metric([node_state.value], count)
+    yield nodes
+    yield GaugeMetricFamily("hytopus_templates", "Templates.", value=numbers.templates)
+    yield GaugeMetricFamily("hytopus_template_versions", "Template versions.", value=numbers.template_versions)
+
+
+def _nodes(numbers: Overview, loads: Mapping[str, NodeLoad]) -> Iterator[Metric]:
+    names = {node.id: node.name for node in numbers.nodes}
+    online = GaugeMetricFamily("hytopus_node_online", "1 while the node is online.", labels=["node"])
+    for node in numbers.nodes:
+        online.add_metric([node.name], node.state is NodeState.ONLINE)
+    yield online
+    placed = GaugeMetricFamily("hytopus_node_instances", "Instances by node and state.", labels=["node", "state"])
+    for node_id, states in numbers.instances_by_node.items():
+        for state, count in states.items():
+            placed.add_metric([names.get(node_id, node_id), state.value], count)
+    yield placed
+    for field, kind, text in _LOADS:
+        family = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(
+            f"hytopus_node_{field}", text, labels=["node"]
+        )
+        for node_id, load in loads.items():
+            family.add_metric([names.get(node_id, node_id)], getattr(load, field))
+        yield family
+
+
+def _edge(edge: Edge) -> Iterator[Metric]:
+    requests = CounterMetricFamily(
+        "hytopus_s3_requests", "Requests of the Brain to the object store.", labels=["operation", "outcome"]
+    )
+    for (operation, outcome), count in edge.store.requests.items():
+        requests.add_metric([operation, outcome], count)
+    yield requests
+    yield GaugeMetricFamily("hytopus_live_streams", "Live responses that are open.", value=edge.streams.open)

@@ -1,0 +1,92 @@
+"""The Brain's settings: arguments, then `HYTOPUS_BRAIN__…` in the environment, then `/etc/hytopus/brain.toml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from hytopus.brain.gateway.settings import GatewaySettings
+from hytopus.brain.instances.settings import InstanceSettings
+from hytopus.brain.nodes.settings import NodeSettings
+from hytopus.storage.settings import StorageSettings
+
+CONFIG_FILE: Final = Path("/etc/hytopus/brain.toml")
+DATA_DIR: Final = Path("/var/lib/hytopus/brain")
+
+
+class HttpSettings(BaseModel):
+    """Where the API and the panel are served."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    listen: Annotated[str, Field(pattern=r"^.+:\d+$")] = "127.0.0.1:8420"
+    """`host:port`; port 0 takes a free one. Put a TLS proxy or a certificate before opening it to a network."""
+    certificate: Path | None = None
+    """A PEM file with the certificate chain; with it, the API is served over HTTPS."""
+    certificate_key: Path | None = None
+    """The certificate's private key."""
+    trusted_proxies: list[str] = []
+    """Addresses of proxies whose `X-Forwarded-For` is believed."""
+
+
+class LogSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["auto", "json", "text"] = "auto"
+    """`auto`: text for a person at a terminal, JSON for everything else."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class BrainSettings(BaseSettings):
+    """Everything an operator can set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HYTOPUS_BRAIN__", env_nested_delimiter="__", extra="forbid", validate_default=True
+    )
+    config_file: ClassVar[Path] = CONFIG_FILE
+
+    data_dir: Path = DATA_DIR
+    """Where the CA and, unless `database_url` says otherwise, the database live."""
+    database_url: str = ""
+    """`sqlite:///path` or `postgresql://user:password@host/name`; empty: `brain.db` in the data directory."""
+    games_dirs: list[Path] = []
+    """Folders with games of your own, each in a folder with a `game.toml`."""
+    http: HttpSettings = HttpSettings()
+    storage: StorageSettings = StorageSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    nodes: NodeSettings = NodeSettings()
+    instances: InstanceSettings = InstanceSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'brain.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls.config_file)
+
+
+def load_settings(config_file: Path | None = None, **given: Any) -> BrainSettings:
+    """Read the settings once. `given` wins over the environment, the environment over the file."""
+
+    class Settings(BrainSettings):
+        config_file: ClassVar[Path] = config_file or CONFIG_FILE
+
+    return Settings(**given)
