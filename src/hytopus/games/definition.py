@@ -47,8 +47,12 @@ class DebianImage(_Model):
     """How to build the image from Debian packages alone, where no registry can be reached."""
 
     suite: str = "bookworm"
+    """Used with every variant but `extract`, which takes the release of the machine that builds."""
     variant: Literal["extract", "custom", "essential", "apt", "required", "minbase"] = "apt"
+    """`extract` unpacks the packages and what they depend on, and runs none of their scripts: small and quick."""
     packages: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+    """With `extract`: dependencies the server can do without."""
 
 
 class Image(_Model):
