@@ -1,0 +1,72 @@
+"""What the link needs of the agent, and what it needs of the transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+
+from hytopus.wire.channel import NodeChannel, StreamChannel
+from hytopus.wire.messages import (
+    Heartbeat,
+    InstanceCommand,
+    InstanceReport,
+    LogLine,
+    NodeFacts,
+    SetDevMode,
+    Welcome,
+)
+
+
+class Agent(Protocol):
+    """The node's agent as the link sees it. It does not know whether a session stands."""
+
+    adopted: asyncio.Event
+    """Set once the agent knows what runs here; before that it must not be asked for its inventory."""
+
+    @property
+    def dev_mode(self) -> bool: ...
+
+    def facts(self) -> NodeFacts: ...
+
+    def inventory(self) -> tuple[InstanceReport, ...]:
+        """How everything it holds stands now."""
+        ...
+
+    def heartbeat(self) -> Heartbeat:
+        """The last measured values; costs nothing."""
+        ...
+
+    async def welcome(self, welcome: Welcome) -> None:
+        """A session stands."""
+        ...
+
+    async def handle(self, command: InstanceCommand | SetDevMode) -> None:
+        """Take a command over and return soon; called one at a time, in order."""
+        ...
+
+    async def ask(self, kind: str, instance_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answer a question; a HytopusError is an answer, too. Several may be under way."""
+        ...
+
+    def lines(self, instance_id: str, tail: int, after: int) -> AsyncIterator[tuple[LogLine, ...]]:
+        """History, then what comes; closed when nobody looks on any more."""
+        ...
+
+    async def send_line(self, instance_id: str, text: str) -> None:
+        """Type a line into the server's console."""
+        ...
+
+
+class Dialer(Protocol):
+    """Opens links to the Brain."""
+
+    async def session(self) -> NodeChannel:
+        """A new session; what is wrong with the connection may show only at its first message."""
+        ...
+
+    async def stream(self) -> StreamChannel:
+        """A new stream beside the session that stands."""
+        ...
+
+    async def close(self) -> None: ...
