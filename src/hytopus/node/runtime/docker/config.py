@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from typing import Any, Final
 
 from hytopus.node.runtime.base import ContainerSpec
@@ -9,6 +10,8 @@ from hytopus.node.runtime.docker.names import GENERATION, INSTANCE, NAME, NODE
 from hytopus.node.runtime.docker.volumes import mount_of
 
 _OPEN_FILES: Final = 65_536
+"""Enough for every game; the usual 1,024 is not."""
+
 _LOG: Final = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 _TMPFS: Final = {"rw": "", "nosuid": "", "nodev": "", "noexec": "", "size": "256m", "mode": "1777"}
 _OPPOSITES: Final = {"exec": "noexec", "suid": "nosuid", "dev": "nodev", "ro": "rw"}
@@ -51,6 +54,12 @@ def tmpfs_options(text: str) -> tuple[str, str]:
     return path, ",".join(f"{key}={value}" if value else key for key, value in options.items())
 
 
+def open_files() -> int:
+    """Never more than this machine allows us: an engine without the right to raise limits would not start at all."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return _OPEN_FILES if allowed == resource.RLIM_INFINITY else min(_OPEN_FILES, allowed)
+
+
 def _labels(spec: ContainerSpec, scope: str) -> dict[str, str]:
     return {
         **spec.labels,
@@ -63,6 +72,7 @@ def _labels(spec: ContainerSpec, scope: str) -> dict[str, str]:
 
 def _host_config(spec: ContainerSpec, network: str, address: str) -> dict[str, Any]:
     memory = spec.memory_mb * 1024 * 1024
+    files = open_files()
     return {
         "NetworkMode": network,
         "PortBindings": {
@@ -79,7 +89,7 @@ def _host_config(spec: ContainerSpec, network: str, address: str) -> dict[str, A
         "NanoCpus": round(spec.cpus * 1e9),
         "PidsLimit": spec.pids,
         "Ulimits": [
-            {"Name": "nofile", "Soft": _OPEN_FILES, "Hard": _OPEN_FILES},
+            {"Name": "nofile", "Soft": files, "Hard": files},
             {"Name": "core", "Soft": 0, "Hard": 0},
         ],
         "Sysctls": dict(spec.sysctls),

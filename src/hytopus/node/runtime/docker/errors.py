@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Final
 
 import aiohttp
@@ -65,11 +66,11 @@ def typed(
 
 
 def is_missing(error: DockerError) -> bool:
-    return error.status == 404
+    return error.status == HTTPStatus.NOT_FOUND
 
 
 def is_conflict(error: DockerError) -> bool:
-    return error.status == 409
+    return error.status == HTTPStatus.CONFLICT
 
 
 def is_missing_image(error: DockerError) -> bool:
