@@ -1,0 +1,253 @@
+"""Routes of instances: creating them, looking at them, and saying what is to become of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from fastapi import Query
+from sqlalchemy import String, cast, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from hytopus.brain.accounts.dependencies import ActorDep
+from hytopus.brain.games.catalogue import GameNotFound
+from hytopus.brain.games.dependencies import GamesDep
+from hytopus.brain.http.dependencies import ClockDep, CreationDep, ReadDep, WriteDep
+from hytopus.brain.http.paging import Page, PageDep
+from hytopus.brain.http.problems import problems
+from hytopus.brain.http.routing import feature_router
+from hytopus.brain.instances import changes, commands, creation
+from hytopus.brain.instances.errors import (
+    BadInstanceName,
+    GameMissing,
+    InstanceDestroyed,
+    InstanceIsRunning,
+    InstanceNotFound,
+    MissingVariable,
+    NameTaken,
+    NoRoom,
+    NotAtRest,
+    PortAskedTwice,
+    PortOutsidePools,
+    PortsChanged,
+    ReservedVariable,
+    UndeclaredVariable,
+    UnknownPort,
+)
+from hytopus.brain.instances.models import Instance
+from hytopus.brain.instances.queries import find
+from hytopus.brain.instances.schemas import (
+    CreateInstance,
+    InstanceOut,
+    InstanceSummary,
+    UpdateInstance,
+    UpgradeInstance,
+)
+from hytopus.brain.instances.shown import InstanceSettingsDep, in_full, in_short
+from hytopus.brain.instances.states import State
+from hytopus.brain.nodes.errors import NodeNotFound
+from hytopus.brain.nodes.queries import find as find_node
+from hytopus.brain.nodes.remote import PresenceDep
+from hytopus.brain.templates.errors import TemplateNotFound, TemplateVersionNotFound
+from hytopus.layers.reference import BadLayerReference
+
+router = feature_router("instances")
+
+_MADE_OF: Final = (
+    BadLayerReference,
+    TemplateNotFound,
+    TemplateVersionNotFound,
+    GameNotFound,
+    GameMissing,
+    UndeclaredVariable,
+    MissingVariable,
+    ReservedVariable,
+)
+_CREATION: Final = problems(
+    BadInstanceName, NameTaken, NodeNotFound, UnknownPort, PortAskedTwice, PortOutsidePools, *_MADE_OF
+)
+_INTENT: Final = problems(InstanceNotFound, InstanceDestroyed)
+_SORTS: Final[dict[str, InstrumentedAttribute[str]]] = {
+    "name": Instance.name,
+    "created": Instance.id,
+    "state": Instance.state,
+}
+
+
+@router.post("/instances", status_code=202, responses=_CREATION)
+async def create_instance(
+    body: CreateInstance,
+    session: CreationDep,
+    games: GamesDep,
+    presence: PresenceDep,
+    settings: InstanceSettingsDep,
+    actor: ActorDep,
+    clock: ClockDep,
+) -> InstanceOut:
+    """Ask for an instance. It is placed, prepared and (unless `autostart` is off) started from here on by itself."""
+    instance = await creation.create(session, body, games=games, actor=actor, now=clock.now())
+    return await in_full(session, instance, presence, settings)
+
+
+@router.get("/instances", responses=problems(NodeNotFound))
+async def list_instances(
+    session: ReadDep,
+    page: PageDep,
+    state: Annotated[list[State] | None, Query(description="Any of these; default: all but destroyed.")] = None,
+    node: Annotated[str | None, Query(max_length=64, description="Name or id.")] = None,
+    game: Annotated[str | None, Query(max_length=64)] = None,
+    template: Annotated[str | None, Query(max_length=130, description="`id` or `id@version`.")] = None,
+    text: Annotated[str | None, Query(max_length=200, description="In the name, the id or the metadata.")] = None,
+    sort: Literal["name", "created", "state"] = "name",
+    order: Literal["asc", "desc"] = "asc",
+) -> Page[InstanceSummary]:
+    """Instances, with what a list shows of them."""
+    statement = select(Instance)
+    statement = statement.where(Instance.state.in_(state) if state else Instance.state != State.DESTROYED)
+    if node is not None:
+        statement = statement.where(Instance.node_id == (await find_node(session, node)).id)
+    if game is not None:
+        statement = statement.where(Instance.game == game)
+    if template is not None:
+        template_id, _, version = template.partition("@")
+        locked = f'"template_id": "{template_id}", "version": "{version}' + ('"' if version else "")
+        statement = statement.where(cast(Instance.layers, String).contains(locked, autoescape=True))
+    if text:
+        found = Instance.name.icontains(text, autoescape=True) | (Instance.id == text)
+        statement = statement.where(found | cast(Instance.details, String).icontains(text, autoescape=True))
+    rows, next_cursor = await page.keyset(session, statement, _SORTS[sort], Instance.id, descending=order == "desc")
+    return Page(items=await in_short(session, rows), next_cursor=next_cursor)
+
+
+@router.get("/instances/{instance}", responses=problems(InstanceNotFound))
+async def get_instance(
+    instance: str, session: ReadDep, presence: PresenceDep, settings: InstanceSettingsDep
+) -> InstanceOut:
+    """One instance, by name or id; destroyed ones by id only."""
+    return await in_full(session, await find(session, instance), presence, settings)
+
+
+@router.patch(
+    "/instances/{instance}",
+    status_code=202,
+    responses=problems(
+        InstanceNotFound,
+        InstanceDestroyed,
+        BadInstanceName,
+        NameTaken,
+        NotAtRest,
+        InstanceIsRunning,
+        NoRoom,
+        UndeclaredVariable,
+        MissingVariable,
+        ReservedVariable,
+    ),
+)
+async def change_instance(
+    instance: str,
+    body: UpdateInstance,
+    session: WriteDep,
+    presence: PresenceDep,
+    settings: InstanceSettingsDep,
+    actor: ActorDep,
+    clock: ClockDep,
+) -> InstanceOut:
+    """Change settings. Variables take effect with the next start, resources can only be changed at rest."""
+    row = await find(session, instance, lock=True)
+    await changes.update(session, row, body, actor=actor, now=clock.now())
+    return await in_full(session, row, presence, settings)
+
+
+@router.post(
+    "/instances/{instance}/upgrade",
+    status_code=202,
+    responses=problems(InstanceNotFound, InstanceDestroyed, InstanceIsRunning, NotAtRest, PortsChanged, *_MADE_OF),
+)
+async def upgrade_instance(
+    instance: str,
+    body: UpgradeInstance,
+    session: WriteDep,
+    games: GamesDep,
+    presence: PresenceDep,
+    settings: InstanceSettingsDep,
+    actor: ActorDep,
+    clock: ClockDep,
+) -> InstanceOut:
+    """Lock newer versions of its layers, or other layers. What the server has written stays, unless discarded."""
+    row = await find(session, instance, lock=True)
+    await changes.upgrade(session, row, body, games=games, actor=actor, now=clock.now())
+    return await in_full(session, row, presence, settings)
+
+
+@router.post("/instances/{instance}/start", status_code=202, responses=_INTENT)
+async def start_instance(
+    instance: str,
+    session: WriteDep,
+    presence: PresenceDep,
+    settings: InstanceSettingsDep,
+    actor: ActorDep,
+    clock: ClockDep,
+) -> InstanceOut:
+    """It is to run."""
+    row = await find(session, instance, lock=True)
+    await commands.start(session, row, actor=actor, now=clock.now())
+    return await in_full(session, row, presence, settings)
+
+
+@router.post("/instances/{instance}/stop", status_code=202, responses=_INTENT)
+async def stop_instance(
+    instance: str,
+    session: WriteDep,
+    presence: PresenceDep,
+    settings: InstanceSettingsDep,
+    actor: ActorDep,
+    clock: ClockDep,
+) -> InstanceOut:
+    """It is to stop, gracefully."""
+    row = await find(session, instance, lock=True)
+    await commands.stop(session, row, actor=actor, now=clock.now())
+    return await in_full(session, row, presence, settings)
+
+
+@router.post("/instances/{instance}/restart", status_code=202, responses=_INTENT)
+async def restart_instance(
+    instance: str,
+    session: WriteDep,
+    presence: PresenceDep,
+    settings: InstanceSettingsDep,
+    actor: ActorDep,
+    clock: ClockDep,
+) -> InstanceOut:
+    """It is to stop gracefully and start again."""
+    row = await find(session, instance, lock=True)
+    await commands.restart(session, row, actor=actor, now=clock.now())
+    return await in_full(session, row, presence, settings)
+
+
+@router.post("/instances/{instance}/kill", status_code=202, responses=_INTENT)
+async def kill_instance(
+    instance: str,
+    session: WriteDep,
+    presence: PresenceDep,
+    settings: InstanceSettingsDep,
+    actor: ActorDep,
+    clock: ClockDep,
+) -> InstanceOut:
+    """It is to stop now, without being asked. Works whatever else is going on."""
+    row = await find(session, instance, lock=True)
+    await commands.kill(session, row, actor=actor, now=clock.now())
+    return await in_full(session, row, presence, settings)
+
+
+@router.delete("/instances/{instance}", status_code=202, responses=problems(InstanceNotFound))
+async def destroy_instance(
+    instance: str,
+    session: WriteDep,
+    presence: PresenceDep,
+    settings: InstanceSettingsDep,
+    actor: ActorDep,
+    clock: ClockDep,
+) -> InstanceOut:
+    """It is to be gone with all its files; stopped first where it runs."""
+    row = await find(session, instance, lock=True)
+    await commands.destroy(session, row, actor=actor, now=clock.now())
+    return await in_full(session, row, presence, settings)

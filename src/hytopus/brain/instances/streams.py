@@ -1,0 +1,115 @@
+"""Routes of a server's output: the last lines, live lines, and lines to type."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import Header, Query
+from starlette.responses import Response
+
+from hytopus.brain.accounts.dependencies import ActorDep
+from hytopus.brain.activity.commands import audit
+from hytopus.brain.db.engine import Database
+from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, StreamsDep
+from hytopus.brain.http.problems import problems
+from hytopus.brain.http.routing import feature_router
+from hytopus.brain.http.streams import Frame, stream_response
+from hytopus.brain.instances.errors import InstanceHasNoNode, InstanceNotFound, InstanceNotRunning
+from hytopus.brain.instances.models import Instance
+from hytopus.brain.instances.queries import find
+from hytopus.brain.instances.schemas import ConsoleLine, LinesOut
+from hytopus.brain.instances.states import State
+from hytopus.brain.nodes.remote import NodeRelay, RelayDep, SessionsDep
+
+router = feature_router("instances")
+
+Tail = Annotated[int, Query(ge=0, le=10_000, description="So many of the last lines first.")]
+After = Annotated[int, Query(ge=0, description="Only lines with a greater number.")]
+LastEventId = Annotated[str | None, Header(description="Sent by a browser that reconnects: goes before `after`.")]
+_TYPABLE = (State.STARTING, State.RUNNING, State.STOPPING)
+
+
+@router.get("/instances/{instance}/logs", responses=problems(InstanceNotFound, InstanceHasNoNode))
+async def get_logs(instance: str, database: DatabaseDep, sessions: SessionsDep, tail: Tail = 200) -> LinesOut:
+    """Its last lines. Of a server that has failed, the instance itself keeps some (`log_tail`)."""
+    row, node_id = await _on_node(database, instance)
+    answer = await sessions.ask(node_id, "logs", instance_id=row.id, body={"tail": tail})
+    return LinesOut.model_validate(answer)
+
+
+@router.get(
+    "/instances/{instance}/logs/follow",
+    response_class=Response,
+    responses={**problems(InstanceNotFound, InstanceHasNoNode), 200: {"content": {"text/event-stream": {}}}},
+)
+async def follow_logs(
+    instance: str,
+    database: DatabaseDep,
+    relay: RelayDep,
+    streams: StreamsDep,
+    tail: Tail = 100,
+    after: After = 0,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Its lines as server-sent events `{number, at, text}`, until it ends."""
+    row, node_id = await _on_node(database, instance)
+    return stream_response(streams, _frames(relay, node_id, row.id, "logs", tail, _number(last_event_id, after)))
+
+
+@router.get(
+    "/instances/{instance}/console",
+    response_class=Response,
+    responses={**problems(InstanceNotFound, InstanceHasNoNode), 200: {"content": {"text/event-stream": {}}}},
+)
+async def attach_console(
+    instance: str,
+    database: DatabaseDep,
+    relay: RelayDep,
+    streams: StreamsDep,
+    tail: Tail = 100,
+    after: After = 0,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Its console as server-sent events `{number, at, text}`; lines are typed with POST."""
+    row, node_id = await _on_node(database, instance)
+    return stream_response(streams, _frames(relay, node_id, row.id, "console", tail, _number(last_event_id, after)))
+
+
+@router.post(
+    "/instances/{instance}/console",
+    status_code=202,
+    responses=problems(InstanceNotFound, InstanceHasNoNode, InstanceNotRunning),
+)
+async def send_console_line(
+    instance: str, body: ConsoleLine, database: DatabaseDep, sessions: SessionsDep, actor: ActorDep, clock: ClockDep
+) -> dict[str, Any]:
+    """Type a line into its console. The server's answer comes with its other lines."""
+    row, node_id = await _on_node(database, instance)
+    if row.state not in _TYPABLE:
+        raise InstanceNotRunning(instance=row.name, state=row.state.value)
+    answer = await sessions.ask(node_id, "send_line", instance_id=row.id, body={"text": body.line})
+    async with database.write() as session:
+        audit(session, actor, "instance.type", row.name, at=clock.now(), after={"line": body.line})
+    return answer
+
+
+async def _on_node(database: Database, reference: str) -> tuple[Instance, str]:
+    async with database.read() as session:
+        row = await find(session, reference)
+    if row.node_id is None:
+        raise InstanceHasNoNode(instance=row.name, state=row.state.value)
+    return row, row.node_id
+
+
+async def _frames(
+    relay: NodeRelay, node_id: str, instance_id: str, kind: Literal["console", "logs"], tail: int, after: int
+) -> AsyncGenerator[Frame, None]:
+    async with relay.open_stream(node_id, instance_id, kind, tail=tail, after=after) as lines:
+        async for line in lines:
+            yield Frame(asdict(line), id=str(line.number))
+
+
+def _number(last_event_id: str | None, after: int) -> int:
+    return int(last_event_id) if last_event_id and last_event_id.isdecimal() else after

@@ -1,0 +1,175 @@
+"""Routes of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Query
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hytopus.brain.accounts.dependencies import ActorDep
+from hytopus.brain.activity.commands import audit, record
+from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, ReadDep, WriteDep
+from hytopus.brain.http.paging import Page, PageDep
+from hytopus.brain.http.problems import problems
+from hytopus.brain.http.routing import feature_router
+from hytopus.brain.instances.evacuation import remove_node as remove
+from hytopus.brain.instances.evacuation import still_awake
+from hytopus.brain.instances.queries import count_by_node
+from hytopus.brain.instances.rooms import rooms_of
+from hytopus.brain.nodes import commands
+from hytopus.brain.nodes.errors import NodeNameTaken, NodeNotEmpty, NodeNotFound
+from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.presence import Presence
+from hytopus.brain.nodes.queries import find
+from hytopus.brain.nodes.remote import PresenceDep, SessionsDep
+from hytopus.brain.nodes.schemas import DevMode, DrainNode, NodeOut, PurgeNode, PurgeOut, UpdateNode
+from hytopus.brain.nodes.states import NodeState
+
+router = feature_router("nodes")
+
+
+@router.get("/nodes")
+async def list_nodes(
+    session: ReadDep,
+    page: PageDep,
+    presence: PresenceDep,
+    state: NodeState | None = None,
+    text: Annotated[str | None, Query(max_length=200, description="In the name or the region.")] = None,
+) -> Page[NodeOut]:
+    """Nodes by name, each with its load and what is reserved of it."""
+    statement = select(Node)
+    if state is not None:
+        statement = statement.where(Node.state == state)
+    if text:
+        statement = statement.where(
+            Node.name.icontains(text, autoescape=True) | Node.region.icontains(text, autoescape=True)
+        )
+    rows, next_cursor = await page.keyset(session, statement, Node.name)
+    return Page(items=await _shown(session, rows, presence), next_cursor=next_cursor)
+
+
+@router.get("/nodes/{node}", responses=problems(NodeNotFound))
+async def get_node(node: str, session: ReadDep, presence: PresenceDep) -> NodeOut:
+    """One node, by name or id."""
+    return await _one(session, await find(session, node), presence)
+
+
+@router.patch("/nodes/{node}", responses=problems(NodeNotFound, NodeNameTaken))
+async def change_node(
+    node: str, body: UpdateNode, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep
+) -> NodeOut:
+    """Rename it, or override what it says of itself."""
+    row = await find(session, node, lock=True)
+    changes = body.model_dump(exclude_unset=True)
+    if changes.get("name", "") is None:
+        del changes["name"]
+    await commands.update(session, row, changes, actor=actor, at=clock.now())
+    return await _one(session, row, presence)
+
+
+@router.post("/nodes/{node}/cordon", status_code=202, responses=problems(NodeNotFound))
+async def cordon_node(node: str, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep) -> NodeOut:
+    """Place nothing new on it."""
+    row = await find(session, node, lock=True)
+    commands.cordon(session, row, actor=actor, at=clock.now())
+    return await _one(session, row, presence)
+
+
+@router.post("/nodes/{node}/uncordon", status_code=202, responses=problems(NodeNotFound))
+async def uncordon_node(
+    node: str, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep
+) -> NodeOut:
+    """Let it take instances again."""
+    row = await find(session, node, lock=True)
+    commands.uncordon(session, row, actor=actor, at=clock.now())
+    return await _one(session, row, presence)
+
+
+@router.post("/nodes/{node}/drain", status_code=202, responses=problems(NodeNotFound))
+async def drain_node(
+    node: str, body: DrainNode, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep
+) -> NodeOut:
+    """Stop everything on it gracefully, and place nothing new. `drain` shows how far that is."""
+    row = await find(session, node, lock=True)
+    deadline = timedelta(seconds=body.deadline_s)
+    commands.drain(session, row, deadline=deadline, actor=actor, at=clock.now())
+    return await _one(session, row, presence)
+
+
+@router.post("/nodes/{node}/undrain", status_code=202, responses=problems(NodeNotFound))
+async def undrain_node(
+    node: str, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep
+) -> NodeOut:
+    """Lift the drain; what is wanted running there starts again."""
+    row = await find(session, node, lock=True)
+    commands.undrain(session, row, actor=actor, at=clock.now())
+    return await _one(session, row, presence)
+
+
+@router.post("/nodes/{node}/dev-mode", status_code=202, responses=problems(NodeNotFound))
+async def set_dev_mode(
+    node: str, body: DevMode, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep
+) -> NodeOut:
+    """In dev mode a node ignores its template cache, and takes only instances that ask for a dev node."""
+    row = await find(session, node, lock=True)
+    commands.set_dev_mode(session, row, enabled=body.enabled, actor=actor, at=clock.now())
+    return await _one(session, row, presence)
+
+
+@router.post("/nodes/{node}/purge", responses=problems(NodeNotFound))
+async def purge_node(
+    node: str, body: PurgeNode, database: DatabaseDep, sessions: SessionsDep, actor: ActorDep, clock: ClockDep
+) -> PurgeOut:
+    """Empty its template cache, and wait until that is done. Running instances are not touched."""
+    async with database.read() as session:
+        row = await find(session, node)
+    done = await sessions.purge(row.id, template_id=body.template_id or "", version=body.version or "")
+    result = PurgeOut.model_validate(done)
+    what = "@".join(filter(None, (body.template_id, body.version))) or "everything"
+    async with database.write() as session:
+        message = f"The template cache of {row.name} was purged of {what}: {result.freed_bytes} bytes freed."
+        record(session, "node.cache_purged", subject=("node", row.id), message=message, at=clock.now(), actor=actor)
+        audit(session, actor, "node.purge", row.name, at=clock.now(), after={"what": what, **result.model_dump()})
+    return result
+
+
+@router.delete("/nodes/{node}", status_code=204, responses=problems(NodeNotFound, NodeNotEmpty))
+async def remove_node(
+    node: str,
+    database: DatabaseDep,
+    presence: PresenceDep,
+    sessions: SessionsDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    force: Annotated[bool, Query(description="Also when it holds instances: they are given up.")] = False,
+) -> None:
+    """Forget a node. Its identity is worthless afterwards; to come back it must join again."""
+    async with database.write() as session:
+        row = await find(session, node, lock=True)
+        await remove(session, row, force=force, actor=actor, at=clock.now())
+    presence.forget(row.id)
+    await sessions.disconnect(row.id)
+
+
+async def _one(session: AsyncSession, node: Node, presence: Presence) -> NodeOut:
+    return (await _shown(session, [node], presence))[0]
+
+
+async def _shown(session: AsyncSession, nodes: Sequence[Node], presence: Presence) -> list[NodeOut]:
+    counts = await count_by_node(session)
+    awake = await still_awake(session, [node.id for node in nodes if node.draining])
+    rooms = await rooms_of(session, nodes, presence)
+    return [
+        NodeOut.of(
+            node,
+            room,
+            instances={state.value: count for state, count in counts.get(node.id, {}).items()},
+            awake=awake.get(node.id, ()),
+            presence=presence,
+        )
+        for node, room in zip(nodes, rooms, strict=True)
+    ]

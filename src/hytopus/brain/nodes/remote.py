@@ -1,0 +1,66 @@
+"""Talking to a node from a route: what the gateway offers, as features may see it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Annotated, Any, Literal, Protocol
+
+from fastapi import Depends, Request
+
+from hytopus.brain.nodes.presence import Presence
+from hytopus.wire.messages import LogLine
+
+
+class NodeSessions(Protocol):
+    """The links that stand. Every call may raise `node_offline`, `node_timeout`, or what the node itself says."""
+
+    def online(self, node_id: str) -> bool: ...
+
+    async def ask(
+        self,
+        node_id: str,
+        kind: str,
+        *,
+        instance_id: str = "",
+        body: Mapping[str, Any] | None = None,
+        timeout: float = 10.0,
+    ) -> dict[str, Any]: ...
+
+    async def purge(
+        self, node_id: str, *, template_id: str = "", version: str = "", timeout: float = 60.0
+    ) -> dict[str, Any]: ...
+
+    async def disconnect(self, node_id: str) -> None: ...
+
+
+class Lines(Protocol):
+    def __aiter__(self) -> AsyncIterator[LogLine]: ...
+
+
+class NodeRelay(Protocol):
+    """Console and log lines, live."""
+
+    def open_stream(
+        self, node_id: str, instance_id: str, kind: Literal["console", "logs"], *, tail: int = 0, after: int = 0
+    ) -> AbstractAsyncContextManager[Lines]: ...
+
+
+def _sessions(request: Request) -> NodeSessions:
+    sessions: NodeSessions = request.app.state.gateway.sessions
+    return sessions
+
+
+def _relay(request: Request) -> NodeRelay:
+    relay: NodeRelay = request.app.state.gateway.relay
+    return relay
+
+
+def _presence(request: Request) -> Presence:
+    presence: Presence = request.app.state.presence
+    return presence
+
+
+SessionsDep = Annotated[NodeSessions, Depends(_sessions)]
+RelayDep = Annotated[NodeRelay, Depends(_relay)]
+PresenceDep = Annotated[Presence, Depends(_presence)]
