@@ -47,7 +47,7 @@ class S3Server:
         self.directory = directory
         self.ports = free_seaweed_ports()
         keys = seaweed.prepare(directory)
-        self.s3 = S3(f"http://{seaweed.HOST}:{self.ports.s3}", keys.access_key, keys.secret_key, "hytopus")
+        self.s3 = S3(f"http://{seaweed.HOST}:{self.ports.s3}", keys.access_key, keys.secret_key, seaweed.BUCKET)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -81,8 +81,6 @@ class S3Server:
         assert self._process.poll() is None, (self.directory / "weed.log").read_text()[-2000:]
         client = self.s3.client()
         try:
-            if self.s3.bucket not in {bucket.get("Name") for bucket in client.list_buckets()["Buckets"]}:
-                client.create_bucket(Bucket=self.s3.bucket)
             client.put_object(Bucket=self.s3.bucket, Key="ready", Body=b"yes")
         except (BotoCoreError, ClientError):
             return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -36,7 +36,7 @@ async def events(
         How many past events.
     """
     about, _, subject_id = (subject or "").partition(":")
-    query = {"kind": list(kind), "subject_kind": about or None, "subject_id": subject_id or None}
+    query: dict[str, Any] = {"kind": list(kind), "subject_kind": about or None, "subject_id": subject_id or None}
     async with connect(options) as api:
         past = [event async for event in api.items("/events", limit=limit, **query)][::-1]
         if options.json and not follow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx2
 
@@ -18,6 +19,11 @@ Json = Any
 _TIMEOUT: Final = httpx2.Timeout(30, connect=5)
 _QUIET: Final = httpx2.Timeout(30, connect=5, read=45)
 """Live streams carry a heartbeat every 15 seconds; three missing ones mean the line is dead."""
+
+
+def at(*parts: str) -> str:
+    """The path of something: `at("instances", name, "start")`. Names cannot lead elsewhere."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
 class Api:
@@ -40,7 +46,7 @@ class Api:
         ) as client:
             yield cls(credentials, client)
 
-    async def get(self, path: str, **query: Any) -> Json:
+    async def get(self, path: str, /, **query: Any) -> Json:
         return await self.request("GET", path, query=query)
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Json:
@@ -53,7 +59,7 @@ class Api:
     async def patch(self, path: str, body: Mapping[str, Any]) -> Json:
         return await self.request("PATCH", path, body=body)
 
-    async def delete(self, path: str, **query: Any) -> Json:
+    async def delete(self, path: str, /, **query: Any) -> Json:
         return await self.request("DELETE", path, query=query)
 
     async def request(
@@ -79,7 +85,7 @@ class Api:
         self._check(response)
         return response.json() if response.content else None
 
-    async def items(self, path: str, *, limit: int | None = None, **query: Any) -> AsyncIterator[Json]:
+    async def items(self, path: str, /, *, limit: int | None = None, **query: Any) -> AsyncIterator[Json]:
         """Every item of a list, page by page; at most `limit`."""
         cursor, left = None, limit
         while left is None or left > 0:
@@ -92,7 +98,9 @@ class Api:
                 return
 
     @asynccontextmanager
-    async def stream(self, path: str, *, last_id: str | None = None, **query: Any) -> AsyncIterator[httpx2.EventSource]:
+    async def stream(
+        self, path: str, /, *, last_id: str | None = None, **query: Any
+    ) -> AsyncIterator[httpx2.EventSource]:
         """Server-sent events; iterate the source for the events."""
         headers = {"Last-Event-ID": last_id} if last_id else {}
         with self._reaching():

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 
-from hytopus.cli.client import Api, Json
+from hytopus.cli.client import Api, Json, at
 from hytopus.cli.failure import ApiProblem, BrainUnreachable
 from hytopus.cli.output import note
 from hytopus.kit.backoff import backoff
+
+_ALIVE: Final = frozenset({"requested", "preparing", "starting", "running", "stopping", "lost"})
+"""States in which a stream that ended was cut off: there are lines to come."""
 
 
 async def follow_events(
@@ -32,19 +35,23 @@ async def follow_events(
         await asyncio.sleep(next(delays))
 
 
-async def follow_lines(api: Api, path: str, *, tail: int) -> AsyncIterator[Json]:
-    """An instance's lines, past and new, until the server has ended; each once, even over a broken line."""
+async def follow_lines(api: Api, instance: str, what: str, *, tail: int) -> AsyncIterator[Json]:
+    """An instance's lines, past and new, until the server has ended; each once, even over a broken line.
+
+    `what` is `console` or `logs/follow`.
+    """
     after: int | None = None
     delays = backoff(0.5, 10)
     while True:
         try:
-            query = {"tail": tail} if after is None else {"after": after, "tail": 0}
-            async with api.stream(path, **query) as source:
+            query: dict[str, Any] = {"tail": tail} if after is None else {"after": after, "tail": 0}
+            async with api.stream(at("instances", instance, *what.split("/")), **query) as source:
                 async for event in source:
                     line = _data(event)
                     after = line["number"]
                     delays = backoff(0.5, 10)
                     yield line
+            if (await api.get(at("instances", instance)))["state"] not in _ALIVE:
                 return
         except BrainUnreachable as error:
             note(f"{error.message} Trying again …")

@@ -99,7 +99,7 @@ def plain(value: Any) -> str:
     return sanitise_line(str(value))
 
 
-def state(value: str | None) -> Text:
+def state_text(value: str | None) -> Text:
     return Text(plain(value), style=_STATE_STYLES.get(value or "", ""))
 
 

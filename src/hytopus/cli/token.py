@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, Literal
 
+from hytopus.cli.client import at
 from hytopus.cli.options import DEFAULTS, Options, connect, group
 from hytopus.cli.output import clock_time, plain, print_json, print_table, say
 from hytopus.cli.parse import moment
@@ -76,5 +77,5 @@ async def revoke_token(name: str, /, *, options: Options = DEFAULTS) -> None:
         if not found:
             raise NoSuchToken(name=name)
         for token in found:
-            await api.delete(f"/me/tokens/{token['id']}")
+            await api.delete(at("me", "tokens", token["id"]))
     say(f"Revoked {plain(name)}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from hytopus.cli.ask import confirm, password
-from hytopus.cli.client import Json
+from hytopus.cli.client import Json, at
 from hytopus.cli.options import DEFAULTS, Options, connect, group
 from hytopus.cli.output import clock_time, plain, print_json, print_table, say
 
@@ -69,7 +69,7 @@ async def change_user(
     if disable or enable:
         body["disabled"] = disable
     async with connect(options) as api:
-        user = await api.patch(f"/users/{name}", body)
+        user = await api.patch(at("users", name), body)
     _report(user, "Changed", options)
 
 
@@ -78,7 +78,7 @@ async def set_password(name: str, /, *, password_stdin: bool = False, options: O
     """Set a user's password; all logins of that user end."""
     secret = password(f"New password of {name}", from_stdin=password_stdin, repeat=True)
     async with connect(options) as api:
-        user = await api.patch(f"/users/{name}", {"password": secret})
+        user = await api.patch(at("users", name), {"password": secret})
     _report(user, "Set the password of", options)
 
 
@@ -87,7 +87,7 @@ async def remove_user(name: str, /, *, yes: bool = False, options: Options = DEF
     """Remove a user and all tokens of that user."""
     confirm(f"Remove the user {name}?", yes=yes)
     async with connect(options) as api:
-        await api.delete(f"/users/{name}")
+        await api.delete(at("users", name))
     say(f"Removed {plain(name)}.")
 
 

@@ -15,6 +15,7 @@ from hytopus.errors import HytopusError
 
 HOST: Final = "127.0.0.1"
 REGION: Final = "us-east-1"
+BUCKET: Final = "hytopus"
 _ADMIN_GRPC_OFFSET: Final = 10_000
 """SeaweedFS's maintenance worker looks for the admin server's gRPC port here, whatever `-admin.port.grpc` says."""
 
@@ -103,6 +104,7 @@ def command(program: Path, directory: Path, ports: Ports) -> list[str]:
         "-admin.ui=false",
         "-webdav=false",
         "-s3.autoCreateBucket=false",
+        f"-bucket={BUCKET}",
         f"-s3.config={directory / 's3.json'}",
         *_port_options(ports),
     ]

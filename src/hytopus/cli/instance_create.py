@@ -1,0 +1,120 @@
+"""`hytopus instance create`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from hytopus.cli.client import Json
+from hytopus.cli.instance_wait import RUNNING, Waiting, finish
+from hytopus.cli.options import DEFAULTS, Options, connect
+from hytopus.cli.output import plain, print_json, print_table, say
+from hytopus.cli.parse import megabytes, pairs, ports
+
+
+async def create(
+    name: str,
+    /,
+    *layers: str,
+    set: Annotated[tuple[str, ...], Parameter(name=("--set", "-s"))] = (),
+    game: str | None = None,
+    port: tuple[str, ...] = (),
+    memory: str | None = None,
+    cpus: float | None = None,
+    disk: str | None = None,
+    region: str | None = None,
+    tag: tuple[str, ...] = (),
+    node: str | None = None,
+    environment: str | None = None,
+    meta: tuple[str, ...] = (),
+    dev: bool = False,
+    autostart: Annotated[bool, Parameter(negative="--no-autostart")] = True,
+    preview: bool = False,
+    key: str | None = None,
+    waiting: Waiting | None = None,
+    options: Options = DEFAULTS,
+) -> None:
+    """Create a game server from layers, lowest first: `hytopus instance create lobby base lobby-mode@1.2 map`.
+
+    Parameters
+    ----------
+    name
+        A name no other instance has.
+    layers
+        Template layers as `id` (the newest version, locked now) or `id@version`; later ones win.
+    set
+        NAME=VALUE of a variable; may be repeated.
+    game
+        How to run it; by default what the layers provide.
+    port
+        PORT or NAME=PORT, instead of one that the node picks; may be repeated.
+    memory
+        Limit, e.g. 2G.
+    disk
+        Room to reserve, e.g. 5G.
+    region
+        Only on nodes of this region.
+    tag
+        Only on nodes with this tag; may be repeated.
+    node
+        Only on this node.
+    meta
+        NAME=VALUE to remember with it, e.g. mode=skywars; may be repeated.
+    dev
+        Allow nodes in dev mode.
+    autostart
+        Start it at once.
+    preview
+        Only say what it would be made of and where it would run.
+    key
+        Idempotency key: the same command with the same key makes one instance, however often it is sent.
+    """
+    body: dict[str, Any] = {
+        "name": name,
+        "layers": list(layers),
+        "game": game,
+        "variables": pairs(set, "--set"),
+        "ports": ports(port),
+        "memory_mb": megabytes(memory, "--memory"),
+        "cpus": cpus,
+        "disk_mb": megabytes(disk, "--disk"),
+        "region": region,
+        "tags": list(tag),
+        "node": node,
+        "dev": dev,
+        "autostart": autostart,
+        "environment": environment,
+        "metadata": pairs(meta, "--meta"),
+    }
+    body = {field: value for field, value in body.items() if value is not None}
+    async with connect(options) as api:
+        if preview:
+            _show_preview(await api.post("/instances/preview", body), options)
+            return
+        instance = await api.post("/instances", body, key=key)
+        await finish(api, instance, None, RUNNING if autostart else None, waiting, options)
+
+
+def _show_preview(preview: Json, options: Options) -> None:
+    if options.json:
+        print_json(preview)
+        return
+    say(f"Game: {plain(preview['game'])}")
+    print_table(
+        ("LAYER", "VERSION", "TYPE", "CHECKSUM"),
+        ((each["template_id"], each["version"], each["type"], each["checksum"][:12]) for each in preview["layers"]),
+        empty="No layers.",
+    )
+    print_table(
+        ("VARIABLE", "VALUE", "DEFAULT", "DECLARED BY", "DESCRIPTION"),
+        (
+            (each["name"], each["value"], each["default"], each["declared_by"], each["description"])
+            for each in preview["variables"]
+        ),
+        empty="No variables.",
+    )
+    for problem in preview["problems"]:
+        say(f"problem: {plain(problem['message'])} {plain(problem['remedy'])}".rstrip())
+    if placement := preview.get("placement"):
+        say(plain(placement["summary"]))

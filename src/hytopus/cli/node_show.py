@@ -1,0 +1,99 @@
+"""`hytopus node list | show`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.text import Text
+
+from hytopus.cli.client import Json, at
+from hytopus.cli.options import DEFAULTS, Options, connect
+from hytopus.cli.output import age, clock_time, plain, print_fields, print_json, print_table, size, state_text
+
+
+async def list_nodes(text: str | None = None, /, *, state: tuple[str, ...] = (), options: Options = DEFAULTS) -> None:
+    """List the nodes.
+
+    Parameters
+    ----------
+    text
+        Only those whose name holds this.
+    state
+        Only in this state (online, suspect, offline); may be repeated.
+    """
+    async with connect(options) as api:
+        nodes = [node async for node in api.items("/nodes", text=text, state=list(state))]
+    if options.json:
+        print_json(nodes)
+        return
+    print_table(
+        ("NAME", "STATE", "REGION", "TAGS", "INSTANCES", "SLOTS", "CPUS", "MEMORY", "SEEN"),
+        (_row(node) for node in nodes),
+        empty="No nodes. `hytopus node token` says how to add one.",
+    )
+
+
+async def show(name: str, /, *, options: Options = DEFAULTS) -> None:
+    """Show everything about one node."""
+    async with connect(options) as api:
+        node = await api.get(at("nodes", name))
+    if options.json:
+        print_json(node)
+    else:
+        print_fields(_fields(node))
+
+
+def marks(node: Json) -> str:
+    """What is special about a node."""
+    words = ("cordoned", node["cordoned"]), ("draining", node["draining"]), ("dev mode", node["dev_mode"])
+    return ", ".join(word for word, holds in words if holds)
+
+
+def _row(node: Json) -> tuple[Any, ...]:
+    special = marks(node)
+    return (
+        node["name"],
+        Text.assemble(state_text(node["state"]), f" ({special})" if special else ""),
+        node["region"],
+        node["tags"],
+        sum(node["instances"].values()),
+        _used(node, "slots"),
+        _used(node, "cpus"),
+        _used(node, "memory_mb") + " MB",
+        age(node["last_seen"]),
+    )
+
+
+def _used(node: Json, what: str) -> str:
+    """Reserved of all there is."""
+    return f"{plain(node['reserved'][what])}/{plain(node['capacity'][what])}"
+
+
+def _fields(node: Json) -> dict[str, Any]:
+    load, drain = node.get("load") or {}, node.get("drain")
+    return {
+        "name": node["name"],
+        "id": node["id"],
+        "state": Text.assemble(state_text(node["state"]), f" for {age(node['state_since'])}"),
+        "special": marks(node),
+        "drains until": clock_time(drain["deadline"]) if drain else None,
+        "still to move": drain["remaining"] if drain else None,
+        "region": node["region"],
+        "tags": node["tags"],
+        "environment": node["environment"],
+        "address": node["address"],
+        "instances": node["instances"],
+        "reserved slots": _used(node, "slots"),
+        "reserved CPUs": _used(node, "cpus"),
+        "reserved memory": _used(node, "memory_mb") + " MB",
+        "reserved disk": _used(node, "disk_mb") + " MB",
+        "reserved ports": _used(node, "ports"),
+        "load": _load(load),
+        "machine": node["facts"],
+        "last seen": f"{clock_time(node['last_seen'])} ({age(node['last_seen'])} ago)",
+        "joined": clock_time(node["joined_at"]),
+    }
+
+
+def _load(load: Json) -> dict[str, Any]:
+    return {name: size(value) if name.endswith("_bytes") else value for name, value in load.items()}

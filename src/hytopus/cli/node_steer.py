@@ -1,0 +1,151 @@
+"""`hytopus node cordon | drain | dev-mode | purge | change | remove | join-token …`: what operators do to nodes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from hytopus.cli.ask import confirm
+from hytopus.cli.client import at
+from hytopus.cli.node_show import marks
+from hytopus.cli.options import DEFAULTS, Options, connect
+from hytopus.cli.output import clock_time, plain, print_json, say, size
+from hytopus.cli.parse import duration
+
+
+async def cordon(name: str, /, *, options: Options = DEFAULTS) -> None:
+    """Place nothing new on a node; what runs there goes on."""
+    await _steer(name, "cordon", None, options)
+
+
+async def uncordon(name: str, /, *, options: Options = DEFAULTS) -> None:
+    """Place new instances on a node again."""
+    await _steer(name, "uncordon", None, options)
+
+
+async def drain(name: str, /, *, deadline: str = "10m", options: Options = DEFAULTS) -> None:
+    """Cordon a node and move its instances elsewhere.
+
+    Parameters
+    ----------
+    deadline
+        Time to leave, e.g. 10m; what runs then is stopped.
+    """
+    seconds = duration(deadline, "--deadline").total_seconds()
+    await _steer(name, "drain", {"deadline_s": int(seconds)}, options)
+
+
+async def undrain(name: str, /, *, options: Options = DEFAULTS) -> None:
+    """Stop draining a node, and place new instances on it again."""
+    await _steer(name, "undrain", None, options)
+
+
+async def dev_mode(name: str, switch: Literal["on", "off"], /, *, options: Options = DEFAULTS) -> None:
+    """Switch dev mode: templates are fetched anew for every instance, and only instances that allow it are placed."""
+    await _steer(name, "dev-mode", {"enabled": switch == "on"}, options)
+
+
+async def purge(name: str, template: str | None = None, /, *, yes: bool = False, options: Options = DEFAULTS) -> None:
+    """Throw away a node's cached templates. Those in use are deleted when their last instance lets go.
+
+    Parameters
+    ----------
+    template
+        Only this template, as `id` or `id@version`; without it, all.
+    """
+    template_id, _, version = (template or "").partition("@")
+    if template is None:
+        confirm(f"Purge the whole template cache of {name}?", yes=yes)
+    body = {"template_id": template_id or None, "version": version or None}
+    async with connect(options) as api:
+        purged = await api.request("POST", at("nodes", name, "purge"), body=_given(body), timeout=90)
+    if options.json:
+        print_json(purged)
+        return
+    kept = f"; {purged['kept_until_released']} go when their instances do" if purged["kept_until_released"] else ""
+    say(f"Freed {size(purged['freed_bytes'])} in {purged['trees']} templates{kept}.")
+
+
+async def change(
+    name: str,
+    /,
+    *,
+    rename: str | None = None,
+    region: str | None = None,
+    tag: tuple[str, ...] | None = None,
+    environment: str | None = None,
+    address: str | None = None,
+    slots: int | None = None,
+    options: Options = DEFAULTS,
+) -> None:
+    """Change how a node is known; what is not given stays as it is.
+
+    Parameters
+    ----------
+    tag
+        All its tags; may be repeated.
+    address
+        Where players reach its games.
+    slots
+        How many instances it takes at most.
+    """
+    body = {
+        "name": rename,
+        "region": region,
+        "tags": list(tag) if tag is not None else None,
+        "environment": environment,
+        "address": address,
+        "slots": slots,
+    }
+    async with connect(options) as api:
+        _report(await api.patch(at("nodes", name), _given(body)), options)
+
+
+async def remove(name: str, /, *, force: bool = False, yes: bool = False, options: Options = DEFAULTS) -> None:
+    """Take a node out of the network; its certificate is refused from now on.
+
+    Parameters
+    ----------
+    force
+        Even with instances on it: they count as lost.
+    """
+    confirm(f"Remove the node {name}?", yes=yes)
+    async with connect(options) as api:
+        await api.delete(at("nodes", name), force=force or None)
+    say(f"Removed {plain(name)}.")
+
+
+async def join_token(name: str | None = None, /, *, expires: str = "15m", options: Options = DEFAULTS) -> None:
+    """Allow one machine to become a node: gives the command to run there.
+
+    Parameters
+    ----------
+    name
+        The name the machine must take; without it, whoever joins chooses.
+    expires
+        How long the token may be used, e.g. 15m.
+    """
+    body = {"node_name": name, "lifetime_s": int(duration(expires, "--expires").total_seconds())}
+    async with connect(options) as api:
+        token = await api.post("/nodes/join-tokens", _given(body))
+    if options.json:
+        print_json(token)
+        return
+    say(plain(token["command"]))
+    say(f"Run this on the machine, once, before {clock_time(token['expires_at'])}; then `hytopus node run`.")
+
+
+async def _steer(name: str, verb: str, body: dict[str, Any] | None, options: Options) -> None:
+    async with connect(options) as api:
+        _report(await api.post(at("nodes", name, verb), body), options)
+
+
+def _report(node: Any, options: Options) -> None:
+    if options.json:
+        print_json(node)
+        return
+    special = marks(node)
+    say(f"{plain(node['name'])} is {plain(node['state'])}{f' ({special})' if special else ''}.")
+
+
+def _given(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}

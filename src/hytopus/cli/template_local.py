@@ -1,0 +1,83 @@
+"""`hytopus template pack | lint | import-hytale`: work on this machine, without a Brain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from hytopus.cli.extras import needs
+from hytopus.cli.output import plain, print_json, print_table, say, size
+from hytopus.layers import lint as linting
+from hytopus.layers import pack as packing
+
+_STYLES: Final = {"error": "bold red", "warning": "yellow"}
+
+
+def pack(
+    directory: Path,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
+    json: bool = False,
+) -> None:
+    """Pack a directory into an archive; the same files always give the same archive.
+
+    Parameters
+    ----------
+    output
+        The archive to write: .tar.zst, .tar.gz or .tar; by default DIRECTORY.tar.zst here.
+    json
+        Print JSON on standard output, for scripts.
+    """
+    target = output or Path(f"{directory.resolve().name}.tar.zst")
+    packed = packing.pack(directory, target)
+    if json:
+        print_json(
+            {
+                "path": str(target),
+                "checksum": packed.checksum,
+                "size": packed.size,
+                "files": packed.files,
+                "bytes": packed.bytes,
+            }
+        )
+        return
+    say(f"Packed {packed.files} files ({size(packed.bytes)}) into {target} ({size(packed.size)}).")
+    say(f"sha256 {packed.checksum}")
+
+
+def lint(directory: Path, /, *, json: bool = False) -> int:
+    """Look for mistakes in a template's directory. Exit code 1 where there are errors.
+
+    Parameters
+    ----------
+    json
+        Print JSON on standard output, for scripts.
+    """
+    findings = list(linting.lint(directory))
+    if json:
+        print_json([{"level": each.level, "path": each.path, "message": each.message} for each in findings])
+    else:
+        rows = ((Text(each.level, style=_STYLES.get(each.level, "")), each.path, each.message) for each in findings)
+        print_table(("LEVEL", "PATH", "FINDING"), rows, empty="Nothing to find fault with.")
+    return 1 if any(each.level == linting.Level.ERROR for each in findings) else 0
+
+
+def import_hytale(source: Path, target: Path, /) -> None:
+    """Make a base template of your own Hytale download, which may not be passed on.
+
+    Parameters
+    ----------
+    source
+        The downloaded archive, or the directory it was unpacked to.
+    target
+        The template directory to make; push it with `hytopus template push TARGET hytale-base@VERSION`.
+    """
+    with needs("node", "template import-hytale"):
+        from hytopus.games.hytale_import import import_hytale as make
+
+    made = make(source, target)
+    say(f"Made {plain(made)}. Next: hytopus template lint {made}")

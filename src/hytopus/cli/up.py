@@ -1,0 +1,159 @@
+"""`hytopus up`: everything on one machine, and a demo network to begin with."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from hytopus.cli import credentials
+from hytopus.cli.client import Api
+from hytopus.cli.credentials import Credentials
+from hytopus.cli.extras import needs
+from hytopus.cli.failure import Usage
+from hytopus.cli.output import plain, say
+
+if TYPE_CHECKING:
+    from hytopus.up.network import Network
+    from hytopus.up.options import UpOptions
+
+
+def up(
+    *,
+    data_dir: Path = Path("/var/lib/hytopus"),
+    port: int = 8420,
+    bind: str = "127.0.0.1",
+    s3_url: str | None = None,
+    database_url: str = "",
+    name: str | None = None,
+    region: str = "",
+    address: str | None = None,
+    game_ports: str = "30000-30499",
+    demo: Annotated[bool, Parameter(negative="--no-demo")] = True,
+    verbose: Annotated[bool, Parameter(name=("--verbose", "-v"))] = False,
+) -> None:
+    """Start everything on this machine: Docker, an S3 server, the Brain, a node, and on the first run a demo network.
+
+    Safe to repeat. Ctrl-C stops the control plane and leaves game servers running; the next `up` adopts them.
+
+    Parameters
+    ----------
+    data_dir
+        Where everything is kept.
+    port
+        Port of the API; those of the nodes and of S3 follow after it.
+    bind
+        Address of the API and of the ports nodes use. Only this machine reaches it unless you change it.
+    s3_url
+        Use this S3, s3://bucket/prefix?endpoint=https://host:port, with the keys in AWS_ACCESS_KEY_ID and
+        AWS_SECRET_ACCESS_KEY, and start none.
+    database_url
+        Use this PostgreSQL (postgresql://user:password@host/name), not SQLite in the data directory.
+    name
+        What to call this machine as a node.
+    region
+        Its region.
+    address
+        Where players reach this machine.
+    game_ports
+        The ports games may use, first-last.
+    demo
+        Build the demo network on the first run.
+    verbose
+        Show everything the services print.
+    """
+    with needs("up", "up"):
+        from hytopus.up.options import UpOptions
+
+    options = UpOptions(
+        data_dir=data_dir.absolute(),
+        port=port,
+        bind=bind,
+        s3_url=s3_url,
+        s3_access_key=os.environ.get("AWS_ACCESS_KEY_ID"),
+        s3_secret_key=os.environ.get("AWS_SECRET_ACCESS_KEY"),
+        database_url=database_url,
+        node_name=name,
+        region=region,
+        address=address,
+        game_ports=_range(game_ports),
+        verbose=verbose,
+    )
+    with suppress(asyncio.CancelledError):  # Ctrl-C is the way this command ends
+        asyncio.run(_until_stopped(options, demo=demo))
+
+
+async def _until_stopped(options: UpOptions, *, demo: bool) -> None:
+    with needs("up", "up"):
+        from hytopus.up.network import running
+
+    _cancel_on_signals()
+    async with running(options, _step) as network:
+        _remember(network)
+        if demo and not (options.data_dir / "demo.done").exists():
+            await _build_demo(network, options)
+        _explain(network)
+        await asyncio.Event().wait()
+
+
+def _cancel_on_signals() -> None:
+    """The first Ctrl-C ends everything in order; further ones do not disturb that."""
+    task = asyncio.current_task()
+    assert task is not None
+    stopping = False
+
+    def stop() -> None:
+        nonlocal stopping
+        if not stopping:
+            stopping = True
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+def _remember(network: Network) -> None:
+    """The next `hytopus` command of this user works at once; a login to another Brain is left alone."""
+    known = credentials.load()
+    if known is None or known.url == network.url or known.token is None:
+        credentials.save(Credentials(network.url, network.access.token))
+    else:
+        _step(f"You stay logged in to {plain(known.url)}; for this Brain say --url {network.url}.")
+    if network.access.password is not None:
+        _step(f"Log in elsewhere as admin with the password {network.access.password} (shown this once).")
+
+
+async def _build_demo(network: Network, options: UpOptions) -> None:
+    from hytopus.cli.demo import build_demo
+
+    async with Api.open(Credentials(network.url, network.access.token)) as api:
+        await build_demo(api, _step)
+    (options.data_dir / "demo.done").touch()
+
+
+def _explain(network: Network) -> None:
+    _step(f"Hytopus is up at {network.url}. Ctrl-C stops it; game servers go on.")
+    for line in (
+        "hytopus instance list               what runs",
+        "hytopus instance logs NAME -f       what a server prints",
+        "hytopus instance console NAME       type commands to it",
+        "hytopus instance files NAME         which layer each file came from",
+        "hytopus template push DIR id@1.0.0  a layer of your own",
+    ):
+        say(f"      {line}")
+
+
+def _step(text: str) -> None:
+    say(f"==> {text}")
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    if not first.isdigit() or not last.isdigit() or not 0 < int(first) <= int(last) <= 65535:
+        raise Usage(why=f"--game-ports takes first-last, not {text!r}")
+    return int(first), int(last)

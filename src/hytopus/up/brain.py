@@ -1,0 +1,69 @@
+"""The Brain that `up` runs, and the little `up` itself asks of it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import httpx2
+
+from hytopus.brain.settings import BrainSettings, load_settings
+from hytopus.storage.settings import StorageSettings
+from hytopus.up.options import UpOptions
+from hytopus.up.service import Program
+from hytopus.up.storage import environment_of
+
+
+def brain_settings(options: UpOptions, storage: StorageSettings) -> BrainSettings:
+    """The settings the Brain will find in its environment."""
+    return load_settings(data_dir=options.data_dir / "brain", database_url=options.database_url, storage=storage)
+
+
+def brain_program(options: UpOptions, storage: StorageSettings) -> Program:
+    environment = {
+        "HYTOPUS_BRAIN__DATA_DIR": str(options.data_dir / "brain"),
+        "HYTOPUS_BRAIN__DATABASE_URL": options.database_url,
+        "HYTOPUS_BRAIN__HTTP__LISTEN": f"{options.bind}:{options.port}",
+        "HYTOPUS_BRAIN__GATEWAY__SESSION_LISTEN": f"{options.bind}:{options.sessions_port}",
+        "HYTOPUS_BRAIN__GATEWAY__JOIN_LISTEN": f"{options.bind}:{options.join_port}",
+        **environment_of(storage),
+    }
+
+    async def ready() -> bool:
+        return await _answers(f"{options.url}/readyz")
+
+    return Program("brain", hytopus("brain", "run"), ready, environment)
+
+
+def hytopus(*arguments: str) -> list[str]:
+    """The command line that runs this very Hytopus."""
+    return [sys.executable, "-m", "hytopus.cli", *arguments]
+
+
+async def create_join_token(url: str, token: str, node_name: str) -> str:
+    answer = await _ask(url, token, "POST", "/nodes/join-tokens", {"node_name": node_name})
+    return str(answer["token"])
+
+
+async def node_state(url: str, token: str, node_id: str) -> str | None:
+    """`online` and so on; None while the Brain cannot say."""
+    try:
+        return str((await _ask(url, token, "GET", f"/nodes/{node_id}"))["state"])
+    except httpx2.HTTPError:
+        return None
+
+
+async def _ask(url: str, token: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=10, trust_env=False) as client:
+        response = await client.request(method, f"{url}/api/v1{path}", json=body)
+        response.raise_for_status()
+        return response.json()
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with httpx2.AsyncClient(timeout=2, trust_env=False) as client:
+            return (await client.get(url)).is_success
+    except httpx2.HTTPError:
+        return False
