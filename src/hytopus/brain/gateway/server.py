@@ -59,7 +59,7 @@ async def open_gateway(
             gateway.join_address = f"{settings.advertise_host}:{join_port}"
             await sessions.start()
             await joining.start()
-            log.info("gateway listens", sessions=settings.session_listen, joining=settings.join_listen)
+            log.info("gateway listens", sessions=session_port, joining=join_port)
             yield gateway
         finally:
             await gateway.sessions.close()

@@ -1,0 +1,1 @@
+"""Brain and Node over real gRPC with real certificates, on loopback."""

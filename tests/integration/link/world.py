@@ -1,0 +1,235 @@
+"""A Brain's gateway with everything real below it, and an agent that only writes down what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from hytopus.brain.activity.actor import SYSTEM
+from hytopus.brain.authority import commands as authority_commands
+from hytopus.brain.authority.api import router
+from hytopus.brain.authority.ca import Authority
+from hytopus.brain.db.engine import Database
+from hytopus.brain.gateway.gateway import Gateway
+from hytopus.brain.gateway.server import open_gateway
+from hytopus.brain.gateway.settings import GatewaySettings
+from hytopus.brain.instances.models import Instance
+from hytopus.brain.instances.states import State, Wanted
+from hytopus.brain.nodes.presence import Presence
+from hytopus.brain.nodes.settings import NodeSettings
+from hytopus.games.definition import Game, Image
+from hytopus.kit.clock import Clock, SystemClock
+from hytopus.node.identity import Identity, agent_id
+from hytopus.node.link.dialer import GrpcDialer
+from hytopus.node.link.joining import join
+from hytopus.node.link.link import Link, dial_brain
+from hytopus.node.link.outbox import Outbox
+from hytopus.storage.memory import MemoryStore
+from hytopus.wire.messages import (
+    Heartbeat,
+    InstanceCommand,
+    InstanceReport,
+    LogLine,
+    NodeFacts,
+    NodeLoad,
+    SetDevMode,
+    Welcome,
+)
+from tests.services.waiting import eventually
+
+
+class ListeningAgent:
+    """Takes everything, does nothing; answers questions and shows lines as told beforehand."""
+
+    def __init__(self) -> None:
+        self.adopted = asyncio.Event()
+        self.adopted.set()
+        self.dev_mode = False
+        self.standing: tuple[InstanceReport, ...] = ()
+        self.commands: list[InstanceCommand | SetDevMode] = []
+        self.welcomes: list[Welcome] = []
+        self.answers: dict[str, Mapping[str, Any] | Exception] = {}
+        self.asked: list[tuple[str, str, dict[str, Any]]] = []
+        self.typed: list[tuple[str, str]] = []
+        self.source: AsyncGenerator[tuple[LogLine, ...], None] | None = None
+        self.lines_closed = asyncio.Event()
+        self.never = asyncio.Event()
+
+    def facts(self) -> NodeFacts:
+        return NodeFacts(hostname="host", cpus=4, memory_mb=8192, slots=10, address="192.0.2.1")
+
+    def inventory(self) -> tuple[InstanceReport, ...]:
+        return self.standing
+
+    def heartbeat(self) -> Heartbeat:
+        return Heartbeat("", self.dev_mode, NodeLoad(cpu_percent=12.5))
+
+    async def welcome(self, welcome: Welcome) -> None:
+        self.welcomes.append(welcome)
+
+    async def handle(self, command: InstanceCommand | SetDevMode) -> None:
+        self.commands.append(command)
+
+    async def ask(self, kind: str, instance_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.asked.append((kind, instance_id, dict(body)))
+        if kind == "silence":
+            await self.never.wait()
+        answer = self.answers[kind]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def lines(self, instance_id: str, tail: int, after: int) -> AsyncIterator[tuple[LogLine, ...]]:
+        assert self.source is not None
+        try:
+            async for batch in self.source:
+                yield batch
+        finally:
+            self.lines_closed.set()
+
+    async def send_line(self, instance_id: str, text: str) -> None:
+        self.typed.append((instance_id, text))
+
+
+@dataclass
+class Brain:
+    """What outlives a restart of the Brain, and the gateway that runs now."""
+
+    database: Database
+    directory: Path
+    clock: Clock
+    ports: tuple[int, int] = (0, 0)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    gateway: Gateway = field(init=False)
+    authority: Authority = field(init=False)
+    url: str = ""
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Gateway]:
+        """Started again, it listens on the same ports with the same CA."""
+        self.authority = await Authority.open(self.directory / "ca", clock=self.clock)
+        presence = Presence(NodeSettings(heartbeat_seconds=0.2), self.clock, self.database.signals)
+        settings = GatewaySettings(
+            session_listen=f"127.0.0.1:{self.ports[0]}", join_listen=f"127.0.0.1:{self.ports[1]}"
+        )
+        async with open_gateway(
+            self.database, self.store, self.authority, settings, presence, clock=self.clock
+        ) as gateway:
+            self.gateway = gateway
+            self.ports = _port(gateway.session_address), _port(gateway.join_address)
+            async with _web(self) as self.url:
+                yield gateway
+
+    async def token(self, *, name: str | None = None, lifetime: timedelta = timedelta(minutes=15)) -> str:
+        async with self.database.write() as session:
+            text, _ = await authority_commands.create_join_token(
+                session, self.authority, actor=SYSTEM, at=self.clock.now(), node_name=name, lifetime=lifetime
+            )
+        return text
+
+    async def joined(self, directory: Path, name: str = "arm-1") -> Identity:
+        return await join(self.url, await self.token(), directory, name)
+
+    async def instance(self, node_id: str, state: State, *, generation: int = 1, name: str = "lobby") -> Instance:
+        """An instance placed on a node, as the Brain would have it."""
+        async with self.database.write() as session:
+            instance = _instance(node_id, state, generation, name, self.clock)
+            session.add(instance)
+        return instance
+
+    async def state_of(self, instance: Instance) -> State:
+        async with self.database.read() as session:
+            found = await session.get(Instance, instance.id)
+            assert found is not None
+            return found.state
+
+
+def _instance(node_id: str, state: State, generation: int, name: str, clock: Clock) -> Instance:
+    definition = Game(name="stand-in", title="Stand-in", image=Image(reference="stand-in"), command=["run"]).model_dump(mode="json")
+    layer = {"template_id": "base", "version": "1", "checksum": "c", "size": 3, "s3_key": "t/base/1", "type": "master"}
+    return Instance(
+        name=name,
+        created_at=clock.now(),
+        game="stand-in",
+        definition=definition,
+        requested_layers=["base"],
+        layers=[layer],
+        variables={},
+        secrets={},
+        secret_names=[],
+        defaults={},
+        requested_ports={},
+        details={},
+        memory_mb=256,
+        cpus=1.0,
+        disk_mb=512,
+        tags=[],
+        wanted=Wanted.RUNNING,
+        state=state,
+        state_since=clock.now(),
+        generation=generation,
+        node_id=node_id,
+        log_tail=[],
+        timings_ms={},
+        players=[],
+    )
+
+
+@dataclass
+class Arm:
+    """A node: identity, agent, outbox and a link that runs."""
+
+    identity: Identity
+    agent: ListeningAgent
+    outbox: Outbox
+    link: Link
+    task: asyncio.Task[None]
+
+    async def connected(self) -> None:
+        await eventually(lambda: self.link.connected, what="the link to stand")
+
+
+@asynccontextmanager
+async def running_arm(
+    identity: Identity, *, agent: ListeningAgent | None = None, as_agent: str = ""
+) -> AsyncIterator[Arm]:
+    clock = SystemClock()
+    agent, outbox = agent or ListeningAgent(), Outbox(clock)
+    link = dial_brain(
+        agent, outbox, identity, GrpcDialer(identity), agent_id=as_agent or agent_id(identity.directory), clock=clock
+    )
+    task = asyncio.ensure_future(link.run())
+    try:
+        yield Arm(identity, agent, outbox, link, task)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _web(brain: Brain) -> AsyncIterator[str]:
+    """The real routes of the authority, which need nothing else of the API."""
+    app = FastAPI()
+    app.include_router(router, prefix="/api/v1")
+    app.state.authority, app.state.gateway = brain.authority, brain.gateway
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_config=None))
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.ensure_future(server._serve())
+    try:
+        await eventually(lambda: server.started)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
