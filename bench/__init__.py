@@ -1,0 +1,1 @@
+"""Measurements: every row is a ratio against a baseline that ran beside it."""

@@ -1,0 +1,1 @@
+"""The file rows: preparing, disk use, destroying, and fetching of templates."""

@@ -1,0 +1,193 @@
+"""Turning a directory into a template's tarball: the same files give the same bytes, on every machine.
+
+Paths are sorted, times and owners are zero, modes are 0644 or 0755. What unpacking would refuse is refused here, by
+the same rules and with the path.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import stat
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Protocol
+
+import zstandard
+
+from hytopus.layers.archive import MAX_RULES, RULES_PATH
+from hytopus.layers.errors import PackRefused
+from hytopus.layers.manifest import DIRECTORY, FILE, LINK
+from hytopus.layers.names import BadName, Paths, check_link
+from hytopus.layers.rules import TemplateRules
+
+Progress = Callable[[int, int], None]
+"""Bytes of files packed so far, and of all of them."""
+
+_LEVEL: Final = 3
+_CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """`size` is the tarball's, `bytes` that of the files in it; `checksum` is SHA-256 in hex."""
+
+    checksum: str
+    size: int
+    files: int
+    bytes: int
+    rules: TemplateRules
+
+
+def pack(directory: Path, target: Path, *, progress: Progress | None = None) -> Packed:
+    """Write a `.tar.zst`, `.tar.gz` or `.tar`, by the target's name; nothing is left of it after an error.
+
+    Raises `PackRefused` with the path, or `BadTemplateRules`.
+    """
+    if not directory.is_dir():
+        raise PackRefused(path=str(directory), rule="it is not a directory")
+    items = list(_items(directory))
+    rules = read_rules(directory)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            output = _Hashing(file)
+            with _compressed(output, target.name) as archive:
+                _write(archive, items, progress or (lambda done, total: None))
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    files = [item for item in items if item.kind == FILE]
+    return Packed(output.digest.hexdigest(), output.size, len(files), sum(item.size for item in files), rules)
+
+
+def read_rules(directory: Path) -> TemplateRules:
+    """The rules of a template's directory; the defaults where it has no `template.toml`."""
+    path = directory / RULES_PATH
+    if not path.is_file():
+        return TemplateRules()
+    if path.stat().st_size > MAX_RULES:
+        raise PackRefused(path=RULES_PATH, rule=f"it is larger than {MAX_RULES} bytes")
+    return TemplateRules.parse(path.read_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    path: str
+    source: Path
+    kind: str
+    mode: int
+    size: int
+    target: str = ""
+
+
+def _items(directory: Path) -> Iterator[_Item]:
+    """Everything below a directory in the order of the tarball; raises `PackRefused` for what no layer may hold."""
+    paths = Paths()
+    for source in _walk(directory):
+        item = _item(directory, source)
+        try:
+            paths.add(item.path, item.kind)
+            if item.kind == LINK:
+                check_link(item.path, item.target)
+        except BadName as error:
+            raise PackRefused(path=item.path, rule=error.rule) from None
+        yield item
+
+
+def _walk(directory: Path) -> Iterator[Path]:
+    """Depth first, sorted by the bytes of the names, so that no locale has a say."""
+    with os.scandir(directory) as found:
+        children = sorted(found, key=lambda one: os.fsencode(one.name))
+    for child in children:
+        yield Path(child.path)
+        if child.is_dir(follow_symlinks=False):
+            yield from _walk(Path(child.path))
+
+
+def _item(directory: Path, source: Path) -> _Item:
+    path = source.relative_to(directory).as_posix()
+    status = source.lstat()
+    if stat.S_ISDIR(status.st_mode):
+        return _Item(path, source, DIRECTORY, 0o755, 0)
+    if stat.S_ISLNK(status.st_mode):
+        return _Item(path, source, LINK, 0o777, 0, str(source.readlink()))
+    if not stat.S_ISREG(status.st_mode):
+        raise PackRefused(path=path, rule="it is neither a file, a directory nor a symbolic link")
+    return _Item(path, source, FILE, 0o755 if status.st_mode & 0o111 else 0o644, status.st_size)
+
+
+class _Sink(Protocol):
+    def write(self, data: bytes, /) -> Any: ...
+
+
+def _write(archive: _Sink, items: list[_Item], progress: Progress) -> None:
+    done, total = 0, sum(item.size for item in items)
+    for item in items:
+        archive.write(_header(item))
+        if item.kind == FILE:
+            for piece in _content(item):
+                archive.write(piece)
+                done += len(piece)
+                progress(done, total)
+            archive.write(bytes(-item.size % tarfile.BLOCKSIZE))
+    archive.write(bytes(2 * tarfile.BLOCKSIZE))
+    progress(done, total)
+
+
+def _header(item: _Item) -> bytes:
+    info = tarfile.TarInfo(item.path)
+    info.type = {FILE: tarfile.REGTYPE, DIRECTORY: tarfile.DIRTYPE, LINK: tarfile.SYMTYPE}[item.kind]
+    info.mode, info.size, info.linkname = item.mode, item.size, item.target
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+
+
+def _content(item: _Item) -> Iterator[bytes]:
+    """Exactly as many bytes as the header says; a file that changes meanwhile is an error, not a broken tarball."""
+    left = item.size
+    with item.source.open("rb") as file:
+        while left:
+            piece = file.read(min(left, _CHUNK))
+            if not piece:
+                raise PackRefused(path=item.path, rule="it became shorter while it was packed")
+            left -= len(piece)
+            yield piece
+        if file.read(1):
+            raise PackRefused(path=item.path, rule="it became longer while it was packed")
+
+
+class _Hashing:
+    """Counts and hashes what is written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes, /) -> int:
+        self.digest.update(data)
+        self.size += len(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+@contextmanager
+def _compressed(output: _Hashing, name: str) -> Iterator[_Sink]:
+    if name.endswith((".tar.gz", ".tgz")):
+        with gzip.GzipFile(filename="", mode="wb", fileobj=output, mtime=0, compresslevel=6) as archive:  # type: ignore[call-overload]
+            yield archive
+    elif name.endswith(".tar"):
+        yield output
+    elif name.endswith((".tar.zst", ".tzst")):
+        # With any number of threads above none the bytes are the same.
+        context = zstandard.ZstdCompressor(level=_LEVEL, threads=max(1, os.cpu_count() or 1), write_checksum=True)
+        with context.stream_writer(output, closefd=False) as archive:  # type: ignore[arg-type]
+            yield archive
+    else:
+        raise PackRefused(path=name, rule="its name must end in .tar.zst, .tar.gz or .tar")

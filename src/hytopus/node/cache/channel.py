@@ -1,0 +1,33 @@
+"""The lines that fetching processes write for the agent: one JSON object each, short enough to arrive whole."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from typing import Any, Final
+
+from hytopus.errors import HytopusError
+
+_OUT: Final = 1
+_LONGEST: Final = 300
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def say(**what: Any) -> None:
+    """Raises BrokenPipeError where the agent has gone, which ends the process."""
+    os.write(_OUT, json.dumps(what).encode() + b"\n")
+
+
+def say_error(error: HytopusError) -> None:
+    say(error=error.code, params={key: _short(value) for key, value in error.params.items()})
+
+
+def say_os_error(error: OSError) -> None:
+    """What the disk answered; the agent makes `disk_full` of it where that is the reason."""
+    code = "disk_full" if error.errno in _FULL else "fetch_failed"
+    say(error=code, params={"why": _short(error.strerror or repr(error))})
+
+
+def _short(value: Any) -> Any:
+    return value[:_LONGEST] if isinstance(value, str) else value
