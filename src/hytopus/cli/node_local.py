@@ -6,9 +6,13 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from socket import gethostname
+from typing import TYPE_CHECKING
 
 from hytopus.cli.extras import needs
 from hytopus.cli.output import clock_time, note, plain, print_fields, print_json, say
+
+if TYPE_CHECKING:
+    from hytopus.node.settings import NodeSettings
 
 
 def join(url: str, token: str, /, *, name: str | None = None, data_dir: Path | None = None) -> None:
@@ -86,7 +90,7 @@ def _agent_answers(url: str) -> bool:
         return False
 
 
-def _settings():  # type: ignore[no-untyped-def]  # the node's extra may be missing
+def _settings() -> NodeSettings:
     with needs("node", "node"):
-        from hytopus.node.settings import NodeSettings
-    return NodeSettings()
+        from hytopus.node.settings import NodeSettings as Settings
+    return Settings()

@@ -10,8 +10,9 @@ from rich.text import Text
 
 from hytopus.cli.extras import needs
 from hytopus.cli.output import plain, print_json, print_table, say, size
-from hytopus.layers import lint as linting
-from hytopus.layers import pack as packing
+from hytopus.layers.lint import Level
+from hytopus.layers.lint import lint as find_faults
+from hytopus.layers.pack import pack as pack_directory
 
 _STYLES: Final = {"error": "bold red", "warning": "yellow"}
 
@@ -33,7 +34,7 @@ def pack(
         Print JSON on standard output, for scripts.
     """
     target = output or Path(f"{directory.resolve().name}.tar.zst")
-    packed = packing.pack(directory, target)
+    packed = pack_directory(directory, target)
     if json:
         print_json(
             {
@@ -57,13 +58,13 @@ def lint(directory: Path, /, *, json: bool = False) -> int:
     json
         Print JSON on standard output, for scripts.
     """
-    findings = list(linting.lint(directory))
+    findings = list(find_faults(directory))
     if json:
         print_json([{"level": each.level, "path": each.path, "message": each.message} for each in findings])
     else:
         rows = ((Text(each.level, style=_STYLES.get(each.level, "")), each.path, each.message) for each in findings)
         print_table(("LEVEL", "PATH", "FINDING"), rows, empty="Nothing to find fault with.")
-    return 1 if any(each.level == linting.Level.ERROR for each in findings) else 0
+    return 1 if any(each.level == Level.ERROR for each in findings) else 0
 
 
 def import_hytale(source: Path, target: Path, /) -> None:

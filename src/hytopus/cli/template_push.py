@@ -16,9 +16,9 @@ from hytopus.cli.output import note, plain, print_json, say, size
 from hytopus.cli.progress import bytes_bar
 from hytopus.cli.transfer import Advance, upload
 from hytopus.errors import HytopusError
-from hytopus.layers import pack
 from hytopus.layers.archive import scan
 from hytopus.layers.compression import open_window
+from hytopus.layers.pack import pack
 from hytopus.layers.reference import LayerReference
 from hytopus.layers.rules import TemplateRules
 
@@ -91,7 +91,7 @@ def prepare(source: Path, folder: Path) -> Archive:
     """The archive to push: a directory is packed into `folder`, an archive is read through and checked."""
     if source.is_dir():
         target = folder / "layer.tar.zst"
-        packed = pack.pack(source, target)
+        packed = pack(source, target)
         return Archive(target, "tar.zst", packed.size, packed.checksum, packed.files, packed.rules)
     form = next((form for form in FORMATS if source.name.endswith(f".{form}")), None)
     if form is None or not source.is_file():

@@ -62,7 +62,7 @@ class LineEditor:
         elif key == "\x15":  # Ctrl-U
             self._typed = ""
         elif key == "\x17":  # Ctrl-W
-            self._typed = self._typed.rstrip().rpartition(" ")[0]
+            self._typed = self._typed[: self._typed.rstrip().rfind(" ") + 1]
         elif key in ("\x1b[A", "\x1bOA"):
             self._recall(-1)
         elif key in ("\x1b[B", "\x1bOB"):

@@ -1,0 +1,77 @@
+"""The command line as a whole: help, usage, exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hytopus.cli.app import run
+from tests.services.ports import free_port
+
+
+@pytest.fixture(autouse=True)
+def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYTOPUS_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("HYTOPUS_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("HYTOPUS_TOKEN", raising=False)
+
+
+def test_help_lists_the_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for word in ("instance", "template", "node", "Exit codes"):
+        assert word in shown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["instance", "lst"],
+        ["instance", "create"],
+        ["instance", "list", "--bad"],
+        ["instance", "create", "a", "base", "--set", "novalue"],
+        ["template", "push", ".", "base"],
+        ["node", "dev-mode", "a", "maybe"],
+    ],
+)
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    assert capsys.readouterr().err
+
+
+def test_no_brain_is_an_exit_code_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["instance", "list"]) == 6
+    shown = capsys.readouterr().err
+    assert "cannot be reached" in shown
+    assert "→ " in shown
+
+
+def test_errors_are_json_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["instance", "list", "--json"]) == 6
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert json.loads(captured.err)["code"] == "brain_unreachable"
+
+
+def test_help_imports_nothing_of_the_roles() -> None:
+    """A bare installation has neither FastAPI nor Docker's client, and help must be fast."""
+    code = (
+        "import sys; from hytopus.cli.app import run; run(['--help']); run(['instance', 'create', '--help']); "
+        "print([name for name in sys.modules if name.split('.')[0] in "
+        "('fastapi', 'sqlalchemy', 'grpc', 'aiodocker', 'aiobotocore') or name.startswith('hytopus.brain.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=30)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "aiodocker" or "runtime.docker" in name]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "aiodocker", None)
+    assert run(["game", "build", "luanti"]) == 1
+    assert "pip install 'hytopus[node]'" in capsys.readouterr().err
