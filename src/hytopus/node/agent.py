@@ -1,314 +1,221 @@
-"""The node's own mind: holds the runners, compares what it holds with the engine, and speaks for them to the link.
+"""The node as the link sees it (`node/link/contract.py`): takes messages, answers questions, says how things stand.
 
-See `node/link/contract.py` for what the link expects. The agent does not know whether a Brain is connected.
+The agent does not know whether a Brain is connected; what it has to say goes into the outbox.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Final
+from typing import Any
 
 from hytopus.errors import HytopusError
-from hytopus.kit.backoff import backoff
 from hytopus.kit.logs import get_logger
-from hytopus.node.journal import Record, is_safe
+from hytopus.node.crew import Crew
+from hytopus.node.metrics import Sample
 from hytopus.node.runner.conclude import kept_log
-from hytopus.node.runner.errors import BadAssignment, BadQuestion, InstanceNotPrepared, InstanceUnknown, NotRunning
+from hytopus.node.runner.errors import AgentFault, BadQuestion, NotRunning
 from hytopus.node.runner.host import Host
-from hytopus.node.runner.instance import Instance, report_of
+from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.mask import problem_of
-from hytopus.node.runner.runner import Runner
 from hytopus.node.runner.states import AT_REST
 from hytopus.node.runner.stop import LIVE
-from hytopus.node.runner.waiting import within
-from hytopus.node.runtime.base import ContainerState, ContainerStatus, RuntimeUnavailable, Usage
-from hytopus.node.stranger import record_of, unknown
+from hytopus.node.runtime.base import Usage
 from hytopus.wire.messages import (
+    Answer,
+    Ask,
+    BrainMessage,
+    DestroyInstance,
     Heartbeat,
-    InstanceCommand,
-    InstanceReport,
     InstanceUsage,
     LogLine,
     NodeFacts,
     NodeLoad,
-    NodeStatus,
     PrepareInstance,
+    PurgeCache,
+    RegisterNode,
     SetDevMode,
     StartInstance,
+    StopInstance,
     Welcome,
 )
+from hytopus.wire.version import PROTOCOL
 
 log = get_logger(__name__)
 
-SWEEP_SECONDS: Final = 30.0
-"""Between two comparisons with the engine; its events make them nearly always unnecessary."""
-
-SETTLE_SECONDS: Final = 30.0
-"""How long the first report may wait for the engine's word on what an earlier agent left."""
-
 Measure = Callable[[frozenset[int]], NodeLoad]
-"""How busy the machine is; given the ports that are ours. Cheap enough for the event loop."""
+"""How busy the machine is; given the ports that are ours. Runs in a thread."""
 
 
 class Agent:
-    """`run` it; `adopted` is set when the link may open its first session."""
+    """`run` it; once `adopted` is set, the link may open its first session."""
 
-    def __init__(self, host: Host, *, facts: NodeFacts, measure: Measure | None = None) -> None:
-        self.adopted = asyncio.Event()
+    def __init__(self, host: Host, *, agent_id: str, facts: NodeFacts, measure: Measure | None = None) -> None:
         self._host = host
+        self._agent_id = agent_id
         self._facts = facts
+        self._crew = Crew(host)
+        self._inbox: asyncio.Queue[BrainMessage] = asyncio.Queue()
         self._measure_machine = measure or (lambda ports: NodeLoad())
-        self._runners: dict[str, Runner] = {}
-        self._tasks: asyncio.TaskGroup | None = None
-        self._engine_up = False
-        self._heartbeat_seconds = 5.0
-        self._load = NodeLoad(engine_up=False)
         self._usage: Mapping[str, Usage] = {}
+        self._heartbeat_seconds = 5.0
 
-    # What the link asks and says.
+    @property
+    def adopted(self) -> asyncio.Event:
+        return self._crew.adopted
 
     @property
     def dev_mode(self) -> bool:
         return self._host.journal.dev_mode
 
-    def facts(self) -> NodeFacts:
-        return self._facts
+    def registration(self) -> RegisterNode:
+        facts = replace(self._facts, engine_version=self._crew.engine_version)
+        inventory = tuple(replace(instance.standing(), restored=True) for instance in self._crew)
+        return RegisterNode(PROTOCOL, self._agent_id, facts, self.dev_mode, inventory)
 
-    def inventory(self) -> tuple[InstanceReport, ...]:
-        return tuple(
-            report_of(runner.instance.record, players=runner.instance.players) for runner in self._runners.values()
-        )
+    async def heartbeat(self) -> Heartbeat:
+        load = await self._measure()
+        usage = tuple(_usage_of(instance, self._usage) for instance in self._crew if instance.id in self._usage)
+        return Heartbeat(self._host.clock.now().isoformat(), self.dev_mode, load, usage)
 
-    def heartbeat(self) -> Heartbeat:
-        """The last measured values; costs nothing."""
-        usage = tuple(
-            InstanceUsage(
-                instance_id, round(used.cpu_percent, 1), round(used.memory_mb, 1), len(self._players(instance_id))
-            )
-            for instance_id, used in self._usage.items()
-        )
-        return Heartbeat(self._host.clock.now().isoformat(), self.dev_mode, self._load, usage)
+    def deliver(self, message: BrainMessage) -> None:
+        """Take a message over; what becomes of it shows in reports and answers."""
+        self._inbox.put_nowait(message)
 
-    async def welcome(self, welcome: Welcome) -> None:
-        self._heartbeat_seconds = welcome.heartbeat_seconds
-        await self._set_dev_mode(welcome.dev_mode)
-
-    async def handle(self, command: InstanceCommand | SetDevMode) -> None:
-        """Take a command over; what becomes of it shows in reports."""
-        await self.adopted.wait()
-        if isinstance(command, SetDevMode):
-            await self._set_dev_mode(command.enabled)
-            return
-        if not is_safe(command.instance_id):
-            self._refuse(command, BadAssignment(instance=repr(command.instance_id), why="this is no instance id"))
-            return
-        runner = self._runners.get(command.instance_id)
-        if runner is None and isinstance(command, StartInstance):
-            self._refuse(command, InstanceNotPrepared(instance=command.instance_id))
-            return
-        if runner is None:
-            runner = self._hold(_first_record(command), restored=False)
-        runner.deliver(command)
-
-    async def ask(self, kind: str, instance_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        match kind:
-            case "cache":
-                return self._host.directories.cached()
-            case "purge_cache":
-                return await self._purge(body.get("template_id", ""), body.get("version", ""))
-            case "provenance":
-                self._instance(instance_id)
-                files = await self._host.directories.provenance(instance_id, body.get("path") or "**")
-                return {"files": list(files)}
-            case "logs":
-                return {"lines": [asdict(line) for line in await self._tail(instance_id, int(body.get("tail", 200)))]}
-            case "send_line":
-                await self.send_line(instance_id, body["text"])
-                return {}
-            case _:
-                raise BadQuestion(kind=kind, why="this version has no answer")
-
-    async def lines(self, instance_id: str, tail: int, after: int) -> AsyncIterator[tuple[LogLine, ...]]:
+    async def lines(
+        self, instance_id: str, *, tail: int = 0, after: int = 0, follow: bool = True
+    ) -> AsyncIterator[Sequence[LogLine]]:
         """History, then live; ends when the server has ended and everything was told."""
-        instance = self._instance(instance_id)
+        instance = self._crew.instance(instance_id)
         await _recall(instance)
+        if not follow:
+            yield instance.lines.tail(tail)
+            return
         async for batch in instance.lines.follow(tail=tail, after=after):
             yield batch
 
-    async def send_line(self, instance_id: str, text: str) -> None:
+    async def type_line(self, instance_id: str, line: str) -> None:
         """Type a line into the server's console."""
-        instance = self._instance(instance_id)
+        instance = self._crew.instance(instance_id)
         if instance.record.status not in LIVE:
             raise NotRunning(instance=instance_id, status=instance.record.status)
-        if "\n" in text or "\r" in text:
+        if "\n" in line or "\r" in line:
             raise BadQuestion(kind="send_line", why="a console line has no line breaks")
         log.info("console line", instance=instance_id)
-        await self._host.runtime.send_line(instance_id, text)
+        await self._host.runtime.send_line(instance_id, line)
 
-    # The agent's own life.
+    def sample(self) -> Sample:
+        """For the metrics."""
+        statuses = Counter(instance.record.status for instance in self._crew)
+        numbers = self._host.directories.numbers()
+        return Sample(statuses, numbers, engine_up=self._crew.engine_up, dev_mode=self.dev_mode)
 
     async def run(self) -> None:
         """For ever. Cancelled, it leaves the servers running; the next agent takes them over."""
         async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            await self._take_over()
-            self.adopted.set()
-            tasks.create_task(self._watch_engine(), name="watch the engine")
-            tasks.create_task(self._sweep_for_ever(), name="sweep")
-            tasks.create_task(self._measure_for_ever(), name="measure")
+            tasks.create_task(self._crew.run(), name="crew")
+            await self.adopted.wait()
+            tasks.create_task(self._measure_usage_for_ever(), name="measure usage")
+            while True:
+                await self._take(await self._inbox.get(), tasks)
 
-    async def _take_over(self) -> None:
-        loaded = await self._host.journal.load()
-        for path in loaded.unreadable:
-            log.error("a file of the journal makes no sense and was set aside", file=str(path))
-        for record in loaded.records:
-            self._hold(record, restored=True)
+    async def _take(self, message: BrainMessage, tasks: asyncio.TaskGroup) -> None:
+        match message:
+            case PrepareInstance() | StartInstance() | StopInstance() | DestroyInstance():
+                self._crew.obey(message)
+            case SetDevMode():
+                await self._set_dev_mode(message.enabled)
+            case Welcome():
+                self._heartbeat_seconds = message.heartbeat_seconds
+                await self._set_dev_mode(message.dev_mode)
+            case PurgeCache():
+                log.info("command", command="PurgeCache", template=message.template_id, version=message.version)
+                work = self._host.directories.purge(message.template_id, message.version)
+                tasks.create_task(self._answer(message.request_id, work), name="purge")
+            case Ask():
+                tasks.create_task(self._answer(message.request_id, self._think(message)), name="answer")
+            case _:
+                log.warning("message without a meaning here", message=type(message).__name__)
+
+    async def _set_dev_mode(self, enabled: bool) -> None:
+        if enabled == self.dev_mode:
+            return
+        log.info("command", command="SetDevMode", enabled=enabled)
         try:
-            await self._sweep()
-            await within(self._host.clock, SETTLE_SECONDS, self._settled())
-        except (RuntimeUnavailable, TimeoutError) as error:
-            log.warning("taking over without the engine's word", why=str(error))
-        log.info("agent is ready", instances=len(self._runners))
+            await self._host.journal.set_dev_mode(enabled)
+        except (HytopusError, OSError) as error:
+            log.warning("dev mode could not be written down", why=str(error))
 
-    async def _settled(self) -> None:
-        for runner in list(self._runners.values()):
-            await runner.settled.wait()
+    async def _answer(self, request_id: str, work: Coroutine[Any, Any, Mapping[str, Any]]) -> None:
+        try:
+            self._host.send(Answer(request_id, json.dumps(await work)))
+        except HytopusError as error:
+            self._host.send(Answer(request_id, problem=problem_of(error, str)))
+        except Exception as error:
+            log.exception("a question could not be answered")
+            fault = AgentFault(what="an answer", instance="the node", why=f"{type(error).__name__}: {error}")
+            self._host.send(Answer(request_id, problem=problem_of(fault, str)))
 
-    def _hold(self, record: Record, *, restored: bool) -> Runner:
-        assert self._tasks, "only while the agent runs"
-        runner = self._runners[record.instance_id] = Runner(self._host, record)
-        self._tasks.create_task(self._keep(runner, restored=restored), name=f"instance {record.instance_id}")
-        return runner
+    async def _think(self, question: Ask) -> Mapping[str, Any]:
+        body, instance_id = _arguments(question), question.instance_id
+        match question.kind:
+            case "cache":
+                return self._host.directories.cached()
+            case "provenance":
+                self._crew.instance(instance_id)
+                pattern = str(body.get("path") or "**")
+                return {"files": list(await self._host.directories.provenance(instance_id, pattern))}
+            case "logs":
+                instance = self._crew.instance(instance_id)
+                await _recall(instance)
+                return {"lines": [asdict(line) for line in instance.lines.tail(int(body.get("tail", 200)))]}
+            case "send_line":
+                await self.type_line(instance_id, str(body.get("line", "")))
+                return {}
+            case _:
+                raise BadQuestion(kind=question.kind, why="this version has no answer")
 
-    async def _keep(self, runner: Runner, *, restored: bool) -> None:
-        await runner.run(restored=restored)
-        del self._runners[runner.instance.id]
-        for command in runner.undelivered():
-            await self.handle(command)
-
-    async def _watch_engine(self) -> None:
-        delays = backoff(0.2, 10)
+    async def _measure_usage_for_ever(self) -> None:
         while True:
             try:
-                await self._sweep()
-                delays = backoff(0.2, 10)
-                async for event in self._host.runtime.events():
-                    log.info("docker event", kind=event.kind, instance=event.instance_id, generation=event.generation)
-                    if event.kind != "started" and (runner := self._runners.get(event.instance_id)):
-                        runner.poke()
-            except RuntimeUnavailable as error:
-                if self._engine_up:
-                    log.warning("the engine is away", why=error.message)
-                self._engine_up = False
-            await self._host.clock.sleep(next(delays))
-
-    async def _sweep_for_ever(self) -> None:
-        delay = 1.0  # soon once, for what happened before the event stream stood
-        while True:
-            await self._host.clock.sleep(delay)
-            delay = SWEEP_SECONDS
-            try:
-                await self._sweep()
-            except RuntimeUnavailable:
-                continue  # the watcher sees it, too
-
-    async def _sweep(self) -> None:
-        """Compare with the engine: look closer where it differs, adopt what is ours and unknown."""
-        found = {state.instance_id: state for state in await self._host.runtime.list()}
-        if not self._engine_up:
-            await self._engine_came_back()
-        for instance_id, runner in self._runners.items():
-            if runner.instance.record.status in LIVE and not _is_running(found.get(instance_id)):
-                runner.poke()
-        for instance_id, state in found.items():
-            if instance_id not in self._runners and is_safe(instance_id):
-                log.warning("adopting a container without a record", instance=instance_id)
-                self._hold(record_of(state), restored=True)
-
-    async def _engine_came_back(self) -> None:
-        info = await self._host.runtime.info()
-        self._facts = replace(self._facts, engine_version=info.version)
-        self._engine_up = True
-        log.info("the engine answers", version=info.version)
-        for runner in self._runners.values():
-            runner.poke()
-
-    async def _measure_for_ever(self) -> None:
-        while True:
-            await self._measure()
+                self._usage = await self._host.runtime.usage() if self._crew.engine_up else {}
+            except HytopusError:
+                self._usage = {}
             await self._host.clock.sleep(self._heartbeat_seconds)
 
-    async def _measure(self) -> None:
-        try:
-            self._usage = await self._host.runtime.usage() if self._engine_up else {}
-        except HytopusError:
-            self._usage = {}
+    async def _measure(self) -> NodeLoad:
+        live = [instance for instance in self._crew if instance.record.status in LIVE]
+        own = frozenset(port.host for instance in live for port in instance.record.assignment.ports)
         numbers = self._host.directories.numbers()
-        self._load = replace(
-            self._measure_machine(self._own_ports()),
-            running=sum(runner.instance.record.status in LIVE for runner in self._runners.values()),
+        return replace(
+            await asyncio.to_thread(self._measure_machine, own),
+            running=len(live),
             cache_bytes=numbers.bytes,
             cache_versions=numbers.versions,
             cache_hits=numbers.hits,
             cache_misses=numbers.misses,
             s3_requests=numbers.s3_requests,
             s3_bytes=numbers.s3_bytes,
-            engine_up=self._engine_up,
-        )
-
-    def _own_ports(self) -> frozenset[int]:
-        return frozenset(
-            port.host
-            for runner in self._runners.values()
-            if runner.instance.record.status in LIVE
-            for port in runner.instance.record.assignment.ports
-        )
-
-    # Answers.
-
-    def _instance(self, instance_id: str) -> Instance:
-        if instance_id not in self._runners:
-            raise InstanceUnknown(instance=instance_id)
-        return self._runners[instance_id].instance
-
-    def _players(self, instance_id: str) -> tuple[str, ...]:
-        runner = self._runners.get(instance_id)
-        return runner.instance.players if runner else ()
-
-    async def _tail(self, instance_id: str, count: int) -> tuple[LogLine, ...]:
-        instance = self._instance(instance_id)
-        await _recall(instance)
-        return tuple(instance.lines.tail(count))
-
-    async def _purge(self, template_id: str, version: str) -> Mapping[str, Any]:
-        log.info("command", command="PurgeCache", template=template_id or "all", version=version or "all")
-        return await self._host.directories.purge(template_id, version)
-
-    async def _set_dev_mode(self, enabled: bool) -> None:
-        if enabled != self.dev_mode:
-            log.info("command", command="SetDevMode", enabled=enabled)
-            await self._host.journal.set_dev_mode(enabled)
-
-    def _refuse(self, command: InstanceCommand, error: HytopusError) -> None:
-        log.warning("command refused", instance=command.instance_id, why=error.message)
-        self._host.report(
-            InstanceReport(
-                command.instance_id,
-                command.generation,
-                NodeStatus.FAILED,
-                at=self._host.clock.now().isoformat(),
-                problem=problem_of(error, str),
-            )
+            engine_up=self._crew.engine_up,
         )
 
 
-def _first_record(command: InstanceCommand) -> Record:
-    """What is held of an instance that a first command names."""
-    if isinstance(command, PrepareInstance):
-        return Record(command, command.generation, NodeStatus.PREPARING)
-    return unknown(command.instance_id, command.generation)
+def _usage_of(instance: Instance, measured: Mapping[str, Usage]) -> InstanceUsage:
+    used = measured[instance.id]
+    return InstanceUsage(instance.id, round(used.cpu_percent, 1), round(used.memory_mb, 1), len(instance.players))
+
+
+def _arguments(question: Ask) -> dict[str, Any]:
+    try:
+        body = json.loads(question.body)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise BadQuestion(kind=question.kind, why="its arguments are no JSON object")
+    return body
 
 
 async def _recall(instance: Instance) -> None:
@@ -320,7 +227,3 @@ async def _recall(instance: Instance) -> None:
     if not instance.lines.last:
         for line in await kept_log(instance):
             instance.lines.add(line.number, line.at, line.text)
-
-
-def _is_running(state: ContainerState | None) -> bool:
-    return state is not None and state.status is ContainerStatus.RUNNING

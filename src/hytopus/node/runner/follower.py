@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from hytopus.kit.backoff import backoff
 from hytopus.kit.clock import Clock
 from hytopus.node.runner.lines import KEPT, Lines
 from hytopus.node.runner.mask import Mask
-from hytopus.node.runner.waiting import finish
+from hytopus.node.runner.waiting import closing, finish
 from hytopus.node.runtime.base import ContainerStatus, Runtime, RuntimeUnavailable
 
 CHECKPOINT_LINES: Final = 256
@@ -79,10 +78,7 @@ class Follower:
         while True:
             try:
                 before = self._position.number
-                async for at, text in self._unseen():
-                    self._take(at, text)
-                    if self._position.number - self._saved >= CHECKPOINT_LINES:
-                        await finish(self._checkpoint())
+                await self._read_stream()
                 if not await self._is_running():
                     return
                 if self._position.number > before:
@@ -91,6 +87,17 @@ class Follower:
                 pass
             await self._clock.sleep(next(delays))
 
+    async def _read_stream(self) -> None:
+        known, to_skip = self._position, self._position.same
+        async with closing(self._runtime.logs(self._instance_id, since=known.at)) as lines:
+            async for at, text in lines:
+                if known.at is not None and (at < known.at or (at == known.at and to_skip > 0)):
+                    to_skip -= at == known.at
+                    continue  # read before the stream broke
+                self._take(at, text)
+                if self._position.number - self._saved >= CHECKPOINT_LINES:
+                    await finish(self._checkpoint())
+
     async def _is_running(self) -> bool:
         state = await self._runtime.inspect(self._instance_id)
         return (
@@ -98,14 +105,6 @@ class Follower:
             and state.status is ContainerStatus.RUNNING
             and state.generation == self._position.generation
         )
-
-    async def _unseen(self) -> AsyncIterator[tuple[datetime, str]]:
-        seen_until, to_skip = self._position.at, self._position.same
-        async for at, text in self._runtime.logs(self._instance_id, since=seen_until):
-            if seen_until is not None and (at < seen_until or (at == seen_until and to_skip > 0)):
-                to_skip -= at == seen_until
-                continue
-            yield at, text
 
     def _take(self, at: datetime, text: str) -> None:
         known = self._position

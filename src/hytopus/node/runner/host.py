@@ -14,7 +14,7 @@ from hytopus.node.journal import Journal
 from hytopus.node.runner.ports import first_taken
 from hytopus.node.runner.probes import ask
 from hytopus.node.runtime.base import BindMount, OverlayMount, Runtime
-from hytopus.wire.messages import InstanceReport, PortBinding, PrepareInstance
+from hytopus.wire.messages import NodeMessage, PortBinding, PrepareInstance
 
 Progress = Callable[[str, float], None]
 """Told the step and how much of it is done, 0 to 1."""
@@ -93,14 +93,18 @@ class Host:
     directories: Directories
     journal: Journal
     clock: Clock
-    report: Callable[[InstanceReport], None]
-    renew_urls: Callable[[str, int], None]
+    send: Callable[[NodeMessage], None]
+    """The outbox: never blocks, never raises, whether or not a Brain is connected."""
     logs: Path
     """`<logs>/<instance id>/logs` keeps what servers said before they failed."""
     ports_taken: Callable[[Sequence[PortBinding]], PortBinding | None] = first_taken
     probe: Callable[[Probe, int], Awaitable[bool]] = ask
     observe: Callable[[str, float], None] = lambda step, seconds: None
     """Told how long each step took."""
+    count_error: Callable[[str], None] = lambda code: None
+    """Told the code of every failed call to the engine."""
+    fetch_patience: float = 60
+    """Seconds a preparation tries again while the layers cannot be had."""
     engine_patience: float = 60
     """Seconds a start waits for an engine that is away; a stop and a destroy wait for ever."""
     building: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))

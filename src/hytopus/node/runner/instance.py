@@ -23,7 +23,14 @@ from hytopus.node.runner.lines import Lines
 from hytopus.node.runner.mask import Mask, mask_of, problem_of
 from hytopus.node.runner.states import check_step
 from hytopus.node.runner.waiting import finish, race, wait_for, within
-from hytopus.node.runtime.base import ContainerState, ContainerStatus, RuntimeUnavailable
+from hytopus.node.runtime.base import (
+    ContainerFault,
+    ContainerState,
+    ContainerStatus,
+    ImageMissing,
+    PortTaken,
+    RuntimeUnavailable,
+)
 from hytopus.wire.messages import InstanceReport, NodeStatus, PrepareInstance
 
 log = get_logger(__name__)
@@ -32,6 +39,8 @@ T = TypeVar("T")
 
 PROGRESS_SECONDS: Final = 0.5
 """Between two reports of progress."""
+
+ENGINE_ERRORS: Final = (RuntimeUnavailable, ContainerFault, ImageMissing, PortTaken)
 
 FRESH: Final[Mapping[str, Any]] = {
     "exit_code": None,
@@ -148,7 +157,11 @@ class Instance:
         self.report()
 
     def report(self) -> None:
-        self.host.report(report_of(self.record, players=self.players))
+        self.host.send(self.standing())
+
+    def standing(self) -> InstanceReport:
+        """How things are, as a report with a number of its own."""
+        return report_of(self.record, self.host.journal.next_sequence(), players=self.players)
 
     def progress(self, step: str, fraction: float) -> None:
         """Tell how far the preparation is, at most twice a second."""
@@ -157,9 +170,17 @@ class Instance:
             return
         self._progress_at = now
         self.record = replace(self.record, step=step)
-        self.host.report(replace(report_of(self.record), progress=round(min(1.0, fraction), 3)))
+        self.host.send(replace(self.standing(), progress=round(min(1.0, fraction), 3)))
+
+    def trouble(self, error: HytopusError) -> None:
+        """Something went wrong and is tried again: say so, and stay where we are."""
+        log.warning("trying again", instance=self.id, code=error.code, why=self.mask(str(error)))
+        self.record = replace(self.record, problem=problem_of(error, self.mask))
+        self.report()
 
     async def fail(self, error: HytopusError, **changes: Any) -> None:
+        if isinstance(error, ENGINE_ERRORS):
+            self.host.count_error(error.code)
         log.warning("instance failed", instance=self.id, code=error.code, why=self.mask(str(error)))
         problem = problem_of(error, self.mask)
         await self.advance(NodeStatus.FAILED, durable=True, step=self.record.step, problem=problem, **changes)
@@ -183,6 +204,7 @@ class Instance:
             try:
                 return await call()
             except RuntimeUnavailable as error:
+                self.host.count_error(error.code)
                 log.info("waiting for the engine", instance=self.id, why=error.message)
             await race(self.poked.wait(), self.host.clock.sleep(delay))
         raise AssertionError("backoff never ends")
@@ -215,8 +237,9 @@ def _parse_game(text: str) -> Game:
     return Game.model_validate_json(text)
 
 
-def report_of(record: Record, *, players: tuple[str, ...] = ()) -> InstanceReport:
+def report_of(record: Record, sequence: int, *, players: tuple[str, ...] = ()) -> InstanceReport:
     return InstanceReport(
+        sequence=sequence,
         instance_id=record.instance_id,
         generation=record.generation,
         status=record.status,

@@ -8,14 +8,16 @@ from dataclasses import replace
 from typing import Final
 
 from hytopus.errors import HytopusError
+from hytopus.kit.backoff import backoff
 from hytopus.kit.logs import get_logger
+from hytopus.node.cache.errors import UrlExpired
 from hytopus.node.runner.errors import UrlsNotRenewed
 from hytopus.node.runner.host import Built
 from hytopus.node.runner.instance import FRESH, Instance
 from hytopus.node.runner.stop import quiet
 from hytopus.node.runner.waiting import within
 from hytopus.node.runtime.base import PortTaken
-from hytopus.wire.messages import NodeStatus, PortBinding, PrepareInstance
+from hytopus.wire.messages import NodeStatus, PortBinding, PrepareInstance, RenewUrls
 
 log = get_logger(__name__)
 
@@ -56,6 +58,7 @@ async def prepare(instance: Instance, command: PrepareInstance) -> None:
         NodeStatus.PREPARED,
         durable=True,
         prepared=True,
+        problem=None,
         secrets=tuple(sorted({*command.secrets, *built.secrets})),
         timings_ms={step: round(seconds * 1000, 3) for step, seconds in timings.items()},
     )
@@ -93,24 +96,32 @@ async def _build_beside_image(instance: Instance) -> tuple[Built, float]:
 
 
 async def _build(instance: Instance) -> Built:
+    """Tries again while S3 is away, and with fresh links when they ran out."""
     host = instance.host
-    async with host.building:
-        for _ in range(RENEWALS):
-            instance.renewed.clear()
-            try:
+    until, renewals = host.clock.monotonic() + host.fetch_patience, 0
+    for delay in backoff(0.5, 10):
+        instance.renewed.clear()
+        try:
+            async with host.building:
                 return await host.directories.build(
                     instance.record.assignment, refresh=host.journal.dev_mode, progress=instance.progress
                 )
-            except HytopusError as error:
-                if error.code != "url_expired":
-                    raise
-            await _renew_urls(instance)
-        raise UrlsNotRenewed(instance=instance.id, seconds=RENEW_SECONDS)
+        except UrlExpired as error:
+            renewals += 1
+            if renewals > RENEWALS:
+                raise
+            await _renew_urls(instance, error)
+        except HytopusError as error:
+            if not error.retryable or host.clock.monotonic() + delay > until:
+                raise
+            instance.trouble(error)
+            await host.clock.sleep(delay)
+    raise AssertionError("backoff never ends")
 
 
-async def _renew_urls(instance: Instance) -> None:
-    log.info("links to layers ran out, asking for new ones", instance=instance.id)
-    instance.host.renew_urls(instance.id, instance.record.generation)
+async def _renew_urls(instance: Instance, error: UrlExpired) -> None:
+    log.info("asking for new links to the layers", instance=instance.id, why=error.message)
+    instance.host.send(RenewUrls(instance.id, instance.record.generation))
     try:
         await within(instance.host.clock, RENEW_SECONDS, instance.renewed.wait())
     except TimeoutError:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from hytopus.kit.clock import Clock
@@ -53,3 +54,13 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
 async def wait_for(task: asyncio.Task[Any]) -> None:
     """Until a task has ended, however it ends."""
     await asyncio.wait({task})
+
+
+@asynccontextmanager
+async def closing(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """An iterator that is closed when we leave, even in the middle: what it reads from is given back at once."""
+    try:
+        yield iterator
+    finally:
+        if isinstance(iterator, AsyncGenerator):
+            await iterator.aclose()

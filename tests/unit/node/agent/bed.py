@@ -1,0 +1,154 @@
+"""A node without Docker, S3 or sockets: fakes that outlive agents, as an engine and a disk do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hytopus.node.agent import Agent
+from hytopus.node.journal import Journal
+from hytopus.node.runner.fake import FakeDirectories
+from hytopus.node.runner.host import Host
+from hytopus.node.runtime.fake import FakeRuntime
+from hytopus.wire.messages import (
+    Answer,
+    Ask,
+    BrainMessage,
+    InstanceReport,
+    NodeFacts,
+    NodeMessage,
+    NodeStatus,
+    PortBinding,
+    RenewUrls,
+    StartInstance,
+)
+from tests.unit.node.runner.clock import StillClock
+from tests.unit.node.runner.records import assignment
+
+
+class Sent:
+    """The outbox: everything the agent said, and a way to wait for more."""
+
+    def __init__(self) -> None:
+        self.messages: list[NodeMessage] = []
+        self._news = asyncio.Event()
+
+    def __call__(self, message: NodeMessage) -> None:
+        self.messages.append(message)
+        self._news.set()
+
+    @property
+    def reports(self) -> list[InstanceReport]:
+        return [message for message in self.messages if isinstance(message, InstanceReport)]
+
+    def statuses(self, instance_id: str = "i1") -> list[str]:
+        """Without repetition."""
+        found: list[str] = []
+        for report in self.reports:
+            if report.instance_id == instance_id and found[-1:] != [report.status.value]:
+                found.append(report.status.value)
+        return found
+
+    async def until(self, holds: Callable[[], Any]) -> Any:
+        async with asyncio.timeout(5):
+            while not (value := holds()):
+                self._news.clear()
+                await self._news.wait()
+        return value
+
+
+class Bed:
+    """One node: the engine, the disk and the clock stay, agents come and go."""
+
+    def __init__(self, root: Path, clock: StillClock, runtime: FakeRuntime) -> None:
+        self.root, self.clock, self.runtime = root, clock, runtime
+        self.directories = FakeDirectories(clock)
+        self.sent = Sent()
+        self.taken: PortBinding | None = None
+        self.probe_answers = True
+        self.agent: Agent
+        self._task: asyncio.Task[None] | None = None
+        self._seen = 0
+
+    async def start_agent(self) -> Agent:
+        host = Host(
+            runtime=self.runtime,
+            directories=self.directories,
+            journal=Journal(self.root / "journal"),
+            clock=self.clock,
+            send=self.sent,
+            logs=self.root / "instances",
+            ports_taken=lambda ports: self.taken,
+            probe=self._probe,
+        )
+        self.agent = Agent(host, agent_id="a", facts=NodeFacts(hostname="n1"))
+        self._task = asyncio.create_task(self.agent.run())
+        async with asyncio.timeout(5):
+            await self.agent.adopted.wait()
+        return self.agent
+
+    async def kill_agent(self) -> None:
+        """As far as a test can: whatever the agent was at, it does not get to the next line."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def restart_agent(self) -> Agent:
+        await self.kill_agent()
+        return await self.start_agent()
+
+    def tell(self, *messages: BrainMessage) -> None:
+        for message in messages:
+            self.agent.deliver(message)
+
+    async def expect(self, status: NodeStatus, generation: int = 1, instance_id: str = "i1") -> InstanceReport:
+        """The first new report of this status and generation; everything up to it counts as seen."""
+
+        def found() -> InstanceReport | None:
+            for index in range(self._seen, len(self.sent.messages)):
+                message = self.sent.messages[index]
+                if isinstance(message, InstanceReport) and (
+                    message.instance_id,
+                    message.status,
+                    message.generation,
+                ) == (instance_id, status, generation):
+                    self._seen = index + 1
+                    return message
+            return None
+
+        report = await self.sent.until(found)
+        assert isinstance(report, InstanceReport)
+        return report
+
+    async def ask(self, kind: str, instance_id: str = "i1", **body: Any) -> Any:
+        request = f"r{len(self.sent.messages)}"
+        self.tell(Ask(request, kind, instance_id, json.dumps(body)))
+        answer = await self.answer(request)
+        return answer.problem.code if answer.problem else json.loads(answer.body)
+
+    async def answer(self, request_id: str) -> Answer:
+        answer = await self.sent.until(
+            lambda: next((m for m in self.sent.messages if isinstance(m, Answer) and m.request_id == request_id), None)
+        )
+        assert isinstance(answer, Answer)
+        return answer
+
+    async def renewals(self, count: int) -> None:
+        await self.sent.until(lambda: sum(isinstance(m, RenewUrls) for m in self.sent.messages) >= count)
+
+    async def running(self, instance_id: str = "i1", generation: int = 1, **changes: Any) -> InstanceReport:
+        """Bring the instance to `running`."""
+        await self.prepared(instance_id, generation, **changes)
+        self.tell(StartInstance(instance_id, generation))
+        return await self.expect(NodeStatus.RUNNING, generation, instance_id)
+
+    async def prepared(self, instance_id: str = "i1", generation: int = 1, **changes: Any) -> InstanceReport:
+        self.tell(assignment(instance_id, generation, **changes))
+        return await self.expect(NodeStatus.PREPARED, generation, instance_id)
+
+    async def _probe(self, probe: Any, port: int) -> bool:
+        return self.probe_answers
