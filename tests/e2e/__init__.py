@@ -1,0 +1,1 @@
+"""Hytopus whole, with real Docker, real S3 and real games."""
