@@ -1,0 +1,378 @@
+"""An instance's life as the Brain sees it, on both databases: commands in, reports in, commands out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hytopus.brain.db.engine import Database
+from hytopus.brain.instances.errors import InstanceDestroyed
+from hytopus.brain.instances.models import Leftover, PortLease
+from hytopus.brain.instances.states import State, Wanted
+from hytopus.brain.nodes.states import NodeState
+from hytopus.wire.messages import (
+    DestroyInstance,
+    InstanceReport,
+    NodeStatus,
+    PrepareInstance,
+    Problem,
+    StartInstance,
+    StopInstance,
+)
+from tests.harness.brain import Brain
+from tests.harness.factories import later, report
+
+
+@pytest.fixture
+def brain(database: Database) -> Brain:
+    return Brain(database)
+
+
+async def count(brain: Brain, table: Any) -> int:
+    async with brain.database.read() as session:
+        return len(list(await session.scalars(table.__table__.select())))
+
+
+async def test_the_flow_of_the_specification(brain: Brain) -> None:
+    node = await brain.has_node()
+    await brain.has_template()
+    assert (await brain.create()).state is State.REQUESTED
+    await brain.schedule()
+    assert (await brain.get()).state is State.PREPARING
+    [prepare] = await brain.told(node)
+    assert isinstance(prepare, PrepareInstance)
+    assert prepare.variable_map["PORT"] == str(prepare.ports[0].host) == "30000"
+    assert prepare.variable_map["INSTANCE_NAME"] == "lobby"
+    assert prepare.variable_map["NODE_NAME"] == node.name
+    assert [layer.url for layer in prepare.template_layers] == ["templates/base/1.tar.zst"]
+    assert (await brain.hears_status(node, NodeStatus.PREPARED)).state is State.STARTING
+    assert await brain.told(node) == [StartInstance(prepare.instance_id, prepare.generation)]
+    running = await brain.hears_status(node, NodeStatus.RUNNING, players=("ann",))
+    assert (running.state, running.players) == (State.RUNNING, ["ann"])
+    assert await brain.told(node) == []
+    assert (await brain.ask("stop")).state is State.STOPPING
+    assert await brain.told(node) == [StopInstance(prepare.instance_id, prepare.generation)]
+    stopped = await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0, exit_kind="clean")
+    assert stopped.state is State.STOPPED
+    await brain.ask("destroy")
+    assert await brain.told(node) == [DestroyInstance(prepare.instance_id, prepare.generation)]
+    await brain.hears(node, report(stopped, NodeStatus.DESTROYED))
+    assert (await brain.by_id(stopped)).state is State.DESTROYED
+    assert await count(brain, PortLease) == 0
+    assert await brain.events("instance.") == [
+        "instance.created",
+        "instance.preparation_began",
+        "instance.start_began",
+        "instance.started",
+        "instance.stop_requested",
+        "instance.stop_began",
+        "instance.stopped",
+        "instance.destroy_requested",
+        "instance.destroyed",
+    ]
+
+
+async def test_it_may_be_prepared_without_being_started(brain: Brain) -> None:
+    node = await brain.has_node()
+    await brain.has_template()
+    await brain.create(autostart=False)
+    await brain.schedule()
+    assert (await brain.hears_status(node, NodeStatus.PREPARED)).state is State.STOPPED
+    await brain.ask("start")
+    await brain.schedule()
+    started = await brain.get()
+    assert (started.state, started.generation) == (State.STARTING, 2)
+
+
+async def test_a_restart_keeps_its_room(brain: Brain) -> None:
+    node, _ = await brain.running()
+    await brain.change_node(node, {"slots": 1})
+    await brain.create("waiting")
+    await brain.ask("restart")
+    assert await brain.schedule() == 1
+    again = await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0, exit_kind="clean")
+    assert (again.state, again.generation) == (State.STARTING, 2)
+    assert await brain.told(node) == [StartInstance(again.id, 2)]
+
+
+async def test_a_start_waits_until_its_node_has_room(brain: Brain) -> None:
+    node, _ = await brain.running()
+    await brain.change_node(node, {"slots": 1})
+    await brain.ask("stop")
+    await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0, exit_kind="clean")
+    await brain.create("other")
+    await brain.schedule()
+    await brain.ask("start")
+    assert await brain.schedule() == 1
+    waiting = await brain.get()
+    assert waiting.state is State.STOPPED
+    assert waiting.waiting is not None
+    assert "without a free slot" in waiting.waiting["summary"]
+    await brain.ask("kill", "other")
+    assert await brain.schedule() == 0
+    assert (await brain.get()).state is State.STARTING
+
+
+async def test_a_crash_fails_it_and_keeps_its_last_words(brain: Brain) -> None:
+    node, _ = await brain.running()
+    failed = await brain.hears_status(
+        node, NodeStatus.FAILED, exit_code=1, exit_kind="crash", log_tail=("bye",), oom_killed=True
+    )
+    assert (failed.state, failed.log_tail) == (State.FAILED, ["bye"])
+    assert failed.problem is not None
+    assert failed.problem["code"] == "crashed"
+    assert failed.exit is not None
+    assert (failed.exit["code"], failed.exit["oom_killed"]) == (1, True)
+    assert (await brain.ask("start")).state is State.REQUESTED
+    await brain.schedule()
+    again = await brain.get()
+    assert (again.state, again.generation, again.node_id, again.problem) == (State.PREPARING, 2, node.id, None)
+
+
+async def test_an_exit_before_it_is_ready_is_a_failure(brain: Brain) -> None:
+    node, _ = await brain.running()
+    await brain.ask("restart")
+    await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0, exit_kind="clean")
+    failed = await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0, exit_kind="clean")
+    assert failed.problem is not None
+    assert (failed.state, failed.problem["code"]) == (State.FAILED, "exited_before_ready")
+
+
+async def test_a_clean_exit_by_itself_is_taken_for_an_intent(brain: Brain) -> None:
+    node, _ = await brain.running()
+    stopped = await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0, exit_kind="clean")
+    assert (stopped.state, stopped.wanted) == (State.STOPPED, Wanted.STOPPED)
+
+
+async def test_an_exit_that_asks_for_a_restart_gets_one_but_not_for_ever(brain: Brain) -> None:
+    node, _ = await brain.running()
+    for generation in range(2, 7):
+        again = await brain.hears_status(node, NodeStatus.STOPPED, exit_code=8, exit_kind="restart")
+        assert (again.state, again.generation) == (State.STARTING, generation)
+        await brain.hears_status(node, NodeStatus.RUNNING)
+    given_up = await brain.hears_status(node, NodeStatus.STOPPED, exit_code=8, exit_kind="restart")
+    assert given_up.problem is not None
+    assert (given_up.state, given_up.problem["code"]) == (State.FAILED, "restart_loop")
+
+
+async def test_duplicates_stale_generations_and_old_sequences_change_nothing(brain: Brain) -> None:
+    node, running = await brain.running()
+    await brain.hears(node, report(running, NodeStatus.RUNNING, sequence=9, players=("ann",)))
+    for stale in (
+        report(running, NodeStatus.FAILED, sequence=8, exit_code=1),
+        report(running, NodeStatus.FAILED, sequence=9, exit_code=1),
+        report(running, NodeStatus.PREPARED, sequence=10),
+        report(running, NodeStatus.FAILED, generation=0, sequence=11, exit_code=1),
+        report(running, NodeStatus.RUNNING, sequence=12, players=("ann",)),
+        InstanceReport("nobody", 1, NodeStatus.RUNNING, sequence=13),
+    ):
+        await brain.hears(node, stale)
+        unchanged = await brain.get()
+        assert (unchanged.state, unchanged.players) == (State.RUNNING, ["ann"])
+
+
+async def test_a_kill_overtakes_a_graceful_stop_and_failing_that_gives_up(brain: Brain) -> None:
+    node, running = await brain.running()
+    await brain.ask("stop")
+    await brain.ask("kill")
+    assert await brain.told(node) == [StopInstance(running.id, 1, kill=True)]
+    assert await brain.reconcile(running) == brain.settings.kill_s
+    await brain.clock.advance(brain.settings.kill_s)
+    await brain.reconcile(running)
+    stuck = await brain.get()
+    assert stuck.problem is not None
+    assert (stuck.state, stuck.problem["code"]) == (State.FAILED, "stopping_timed_out")
+    assert (await brain.ask("kill")).state is State.STOPPING
+
+
+async def test_a_stop_that_takes_too_long_becomes_a_kill(brain: Brain) -> None:
+    node, running = await brain.running()
+    await brain.ask("stop")
+    seconds = await brain.reconcile(running)
+    assert seconds == 60 + 10 + brain.settings.stop_slack_s
+    await brain.clock.advance(seconds)
+    assert await brain.reconcile(running) == brain.settings.kill_s
+    assert await brain.told(node) == [StopInstance(running.id, 1, kill=True)]
+
+
+async def test_a_start_that_takes_too_long_is_killed_and_then_failed(brain: Brain) -> None:
+    node, running = await brain.running()
+    await brain.ask("restart")
+    await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0, exit_kind="clean")
+    await brain.clock.advance(120 + brain.settings.start_slack_s)
+    await brain.reconcile(running)
+    assert await brain.told(node) == [StopInstance(running.id, 2, kill=True)]
+    failed = await brain.hears_status(node, NodeStatus.FAILED, exit_code=137, exit_kind="crash")
+    assert failed.problem is not None
+    assert (failed.state, failed.problem["code"]) == (State.FAILED, "starting_timed_out")
+
+
+async def test_a_preparation_without_progress_fails_and_progress_buys_time(brain: Brain) -> None:
+    node = await brain.has_node()
+    await brain.has_template()
+    instance = await brain.create()
+    await brain.schedule()
+    await brain.clock.advance(600)
+    await brain.hears_status(node, NodeStatus.PREPARING, step="fetch", progress=0.5)
+    assert await brain.reconcile(instance) == 900
+    await brain.clock.advance(900)
+    await brain.reconcile(instance)
+    failed = await brain.get()
+    assert failed.problem is not None
+    assert (failed.state, failed.problem["code"]) == (State.FAILED, "preparing_timed_out")
+
+
+async def test_a_failed_preparation_says_why(brain: Brain) -> None:
+    node = await brain.has_node()
+    await brain.has_template()
+    await brain.create()
+    await brain.schedule()
+    problem = Problem("checksum_mismatch", "It is not what it should be.", "Push it again.")
+    failed = await brain.hears_status(node, NodeStatus.FAILED, problem=problem)
+    assert failed.problem is not None
+    assert (failed.state, failed.problem["code"]) == (State.FAILED, "checksum_mismatch")
+
+
+async def test_a_silent_node_loses_what_runs_and_brings_it_back(brain: Brain) -> None:
+    node, running = await brain.running()
+    await brain.change_node(node, {"state": NodeState.OFFLINE})
+    assert await brain.reconcile(running) == brain.settings.lost_after_s
+    await brain.clock.advance(brain.settings.lost_after_s)
+    await brain.reconcile(running)
+    assert (await brain.get()).state is State.LOST
+    await brain.meets(node, report(running, NodeStatus.RUNNING, restored=True, players=("ann",)))
+    back = await brain.get()
+    assert (back.state, back.started_at, back.players) == (State.RUNNING, running.started_at, ["ann"])
+
+
+async def test_what_was_stopped_while_its_node_was_away_is_stopped_when_it_returns(brain: Brain) -> None:
+    node, running = await brain.running()
+    await brain.change_node(node, {"state": NodeState.OFFLINE})
+    await brain.clock.advance(brain.settings.lost_after_s)
+    await brain.reconcile(running)
+    await brain.ask("destroy")
+    assert (await brain.get()).state is State.LOST
+    await brain.meets(node, report(running, NodeStatus.RUNNING, restored=True))
+    assert (await brain.get()).state is State.STOPPING
+
+
+async def test_after_a_reboot_of_its_node_it_runs_again(brain: Brain) -> None:
+    node, running = await brain.running()
+    ended = report(running, NodeStatus.FAILED, exit_code=137, exit_kind="crash", restored=True)
+    await brain.meets(node, ended)
+    again = await brain.get()
+    assert (again.state, again.generation) == (State.STARTING, 2)
+
+
+async def test_without_autostart_a_reboot_leaves_it_alone(brain: Brain) -> None:
+    node = await brain.has_node()
+    await brain.has_template()
+    await brain.create(autostart=False)
+    await brain.schedule()
+    await brain.hears_status(node, NodeStatus.PREPARED)
+    await brain.ask("start")
+    await brain.schedule()
+    running = await brain.hears_status(node, NodeStatus.RUNNING)
+    await brain.meets(node, report(running, NodeStatus.STOPPED, exit_code=0, exit_kind="clean", restored=True))
+    assert (await brain.get()).state is State.STOPPED
+
+
+async def test_a_node_that_returns_without_it_has_lost_it(brain: Brain) -> None:
+    node, _ = await brain.running()
+    await brain.meets(node)
+    failed = await brain.get()
+    assert failed.problem is not None
+    assert (failed.state, failed.problem["code"]) == (State.FAILED, "instance_vanished")
+    await brain.ask("destroy")
+    await brain.meets(node)
+    assert (await brain.by_id(failed)).state is State.DESTROYED
+
+
+async def test_what_was_prepared_on_a_vanished_node_goes_elsewhere_and_its_copy_is_destroyed(brain: Brain) -> None:
+    old = await brain.has_node(name="old")
+    await brain.has_template()
+    instance = await brain.create()
+    await brain.schedule()
+    await brain.change_node(old, {"state": NodeState.OFFLINE})
+    await brain.clock.advance(brain.settings.lost_after_s)
+    await brain.reconcile(instance)
+    new = await brain.has_node(name="new")
+    await brain.schedule()
+    moved = await brain.get()
+    assert (moved.state, moved.node_id, moved.generation) == (State.PREPARING, new.id, 2)
+    await brain.meets(old, report(instance, NodeStatus.PREPARED, generation=1, restored=True))
+    assert await brain.told(old) == [DestroyInstance(instance.id, 1)]
+    await brain.hears(old, report(instance, NodeStatus.DESTROYED, generation=1))
+    assert await brain.told(old) == []
+    assert (await brain.get()).state is State.PREPARING
+
+
+async def test_a_node_without_leftovers_is_not_told_to_destroy_them(brain: Brain) -> None:
+    node = await brain.has_node()
+    async with brain.database.write() as session:
+        session.add(Leftover(node_id=node.id, instance_id="gone", generation=3))
+    await brain.meets(node)
+    assert await brain.told(node) == []
+
+
+async def test_an_unknown_instance_is_kept_and_reported_once(brain: Brain) -> None:
+    node = await brain.has_node()
+    for _ in range(2):
+        await brain.meets(node, InstanceReport("stranger", 7, NodeStatus.RUNNING, restored=True))
+    assert await brain.told(node) == []
+    assert await brain.events("node.held") == ["node.held_an_unknown_instance"]
+
+
+async def test_a_destroyed_instance_that_turns_up_is_destroyed_again(brain: Brain) -> None:
+    node, running = await brain.running()
+    await brain.ask("destroy")
+    await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0)
+    await brain.hears(node, report(running, NodeStatus.DESTROYED))
+    await brain.meets(node, report(running, NodeStatus.RUNNING, restored=True))
+    assert await brain.told(node) == [DestroyInstance(running.id, 1)]
+
+
+async def test_a_node_that_lost_what_it_had_prepared_prepares_it_again(brain: Brain) -> None:
+    node, _ = await brain.running()
+    await brain.ask("restart")
+    await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0)
+    again = await brain.hears_status(node, NodeStatus.FAILED, problem=Problem("not_prepared", "Not here."))
+    assert (again.state, again.generation) == (State.PREPARING, 3)
+
+
+async def test_stopping_before_there_is_anything_to_stop(brain: Brain) -> None:
+    await brain.has_template()
+    await brain.create()
+    assert (await brain.ask("stop")).state is State.STOPPED
+    assert (await brain.ask("start")).state is State.REQUESTED
+    gone = await brain.ask("destroy")
+    assert gone.state is State.DESTROYED
+    with pytest.raises(InstanceDestroyed):
+        await brain.ask("start", gone.id)
+
+
+async def test_destroying_takes_its_time_but_not_in_silence(brain: Brain) -> None:
+    node, running = await brain.running()
+    await brain.ask("destroy")
+    await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0)
+    await brain.clock.advance(brain.settings.destroy_s)
+    await brain.reconcile(running)
+    late = await brain.get()
+    assert late.problem is not None
+    assert (late.state, late.problem["code"]) == (State.STOPPED, "destroying_timed_out")
+    await brain.hears(node, report(running, NodeStatus.DESTROYED))
+    assert (await brain.by_id(running)).state is State.DESTROYED
+
+
+async def test_a_node_that_says_it_runs_after_all_is_believed(brain: Brain) -> None:
+    node, _ = await brain.running()
+    await brain.ask("stop")
+    await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0)
+    assert (await brain.hears_status(node, NodeStatus.RUNNING)).state is State.STOPPING
+
+
+async def test_moments_are_those_of_the_brain(brain: Brain) -> None:
+    await brain.clock.advance(5)
+    _, running = await brain.running()
+    assert running.state_since == running.started_at == later(5)

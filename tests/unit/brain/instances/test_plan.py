@@ -1,0 +1,174 @@
+"""Planning: every situation has an answer, answers are legal, and following them comes to rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hytopus.brain.instances.plan import (
+    Abandon,
+    Admit,
+    Complain,
+    Kill,
+    Move,
+    NodeView,
+    Place,
+    Replace,
+    Rest,
+    Situation,
+    Wait,
+    plan,
+)
+from hytopus.brain.instances.states import TRANSITIONS, State, Wanted
+from hytopus.brain.nodes.states import NodeState
+from tests.harness.clock import START
+
+NODES = st.builds(
+    NodeView,
+    state=st.sampled_from(NodeState),
+    since=st.integers(-1000, 0).map(lambda s: START + timedelta(seconds=s)),
+    draining=st.booleans(),
+    drain_deadline=st.none() | st.integers(-100, 100).map(lambda s: START + timedelta(seconds=s)),
+)
+SITUATIONS = st.builds(
+    Situation,
+    state=st.sampled_from(State),
+    wanted=st.sampled_from(Wanted),
+    has_node=st.booleans(),
+    node=st.none() | NODES,
+    ran=st.booleans(),
+    kill_asked=st.booleans(),
+    deadline=st.none() | st.integers(-100, 100).map(lambda s: START + timedelta(seconds=s)),
+    lost_after_s=st.none() | st.just(60.0),
+    problem_code=st.sampled_from(["", "destroying_timed_out", "crashed"]),
+).map(lambda s: s if s.has_node else replace(s, node=None))
+
+ONLINE = NodeView(NodeState.ONLINE, START)
+OFFLINE = NodeView(NodeState.OFFLINE, START)
+
+
+@given(SITUATIONS)
+def test_moves_are_legal(situation: Situation) -> None:
+    action = plan(situation, START)
+    if isinstance(action, Move):
+        assert action.to in TRANSITIONS[situation.state]
+    if isinstance(action, Replace):
+        assert not situation.ran
+        assert State.REQUESTED in TRANSITIONS[situation.state]
+    if isinstance(action, Wait):
+        assert action.until > START
+
+
+@given(SITUATIONS)
+def test_following_the_plan_comes_to_rest(situation: Situation) -> None:
+    for _ in range(8):
+        action = plan(situation, START)
+        match action:
+            case Rest() | Wait() | Place() | Admit():
+                return
+            case Move(to, _, problem, kill):
+                code = str(problem["code"]) if problem else situation.problem_code
+                deadline = None if to is not situation.state else situation.deadline
+                situation = replace(
+                    situation,
+                    state=to,
+                    kill_asked=kill or situation.kill_asked,
+                    deadline=deadline,
+                    problem_code=code,
+                )
+            case Kill():
+                situation = replace(situation, kill_asked=True, deadline=None)
+            case Replace():
+                situation = replace(situation, state=State.REQUESTED, has_node=False, node=None)
+            case Abandon():
+                state = situation.state if situation.state in (State.REQUESTED, State.STOPPED) else State.FAILED
+                situation = replace(situation, state=state, has_node=False, node=None)
+            case Complain(problem):
+                situation = replace(situation, problem_code=str(problem["code"]))
+    raise AssertionError(f"still {plan(situation, START)} in {situation}")
+
+
+@given(SITUATIONS)
+def test_destruction_is_never_forgotten(situation: Situation) -> None:
+    """Wanted destroyed, without a node: it is gone in a few steps."""
+    gone = replace(situation, wanted=Wanted.DESTROYED, has_node=False, node=None, state=State.STOPPED)
+    assert plan(gone, START) == Move(State.DESTROYED)
+
+
+@given(SITUATIONS)
+def test_a_silent_node_is_given_time(situation: Situation) -> None:
+    """While a node is merely suspect, nothing is failed, killed or lost for being late."""
+    if situation.node is None:
+        return
+    quiet = NodeView(NodeState.SUSPECT, situation.node.since)
+    action = plan(replace(situation, node=quiet), START)
+    if isinstance(action, Move):
+        assert action.to not in (State.LOST, State.FAILED)
+        assert not action.kill
+
+
+@pytest.mark.parametrize(
+    ("situation", "action"),
+    [
+        (Situation(State.REQUESTED, Wanted.RUNNING), Place()),
+        (Situation(State.REQUESTED, Wanted.STOPPED), Place()),
+        (Situation(State.REQUESTED, Wanted.RUNNING, True, ONLINE), Admit()),
+        (Situation(State.REQUESTED, Wanted.DESTROYED), Move(State.DESTROYED)),
+        (Situation(State.PREPARING, Wanted.RUNNING, True, ONLINE), Rest()),
+        (Situation(State.STARTING, Wanted.STOPPED, True, ONLINE), Move(State.STOPPING)),
+        (Situation(State.RUNNING, Wanted.RUNNING, True, ONLINE), Rest()),
+        (Situation(State.RUNNING, Wanted.STOPPED, True, ONLINE), Move(State.STOPPING)),
+        (Situation(State.RUNNING, Wanted.DESTROYED, True, ONLINE), Move(State.STOPPING)),
+        (Situation(State.STOPPED, Wanted.RUNNING, True, ONLINE), Admit()),
+        (Situation(State.STOPPED, Wanted.RUNNING), Move(State.REQUESTED)),
+        (Situation(State.STOPPED, Wanted.STOPPED, True, ONLINE), Rest()),
+        (Situation(State.STOPPED, Wanted.DESTROYED, True, ONLINE), Rest()),
+        (Situation(State.FAILED, Wanted.RUNNING, True, ONLINE), Rest()),
+        (Situation(State.FAILED, Wanted.DESTROYED), Move(State.DESTROYED)),
+        (Situation(State.LOST, Wanted.RUNNING, True, OFFLINE), Rest()),
+        (Situation(State.DESTROYED, Wanted.DESTROYED), Rest()),
+    ],
+)
+def test_the_ordinary_answers(situation: Situation, action: object) -> None:
+    assert plan(situation, START) == action
+
+
+def test_what_ran_on_a_vanished_node_is_lost_and_what_did_not_goes_elsewhere() -> None:
+    later = START + timedelta(seconds=61)
+    running = Situation(State.RUNNING, Wanted.RUNNING, True, OFFLINE, ran=True, lost_after_s=60)
+    assert plan(running, START) == Wait(START + timedelta(seconds=60))
+    assert plan(running, later) == Move(State.LOST, "Its node is offline.")
+    preparing = replace(running, state=State.PREPARING, ran=False)
+    assert plan(preparing, later) == Replace("Its node is offline.")
+    assert plan(replace(preparing, ran=True), later) == Move(State.LOST, "Its node is offline.")
+
+
+def test_deadlines_lead_to_failure_through_a_kill() -> None:
+    late = Situation(State.STARTING, Wanted.RUNNING, True, ONLINE, deadline=START, allowed_s=120)
+    action = plan(late, START)
+    assert isinstance(action, Move)
+    assert (action.to, action.kill) == (State.STOPPING, True)
+    stopping = replace(late, state=State.STOPPING)
+    assert isinstance(plan(stopping, START), Kill)
+    killed = plan(replace(stopping, kill_asked=True), START)
+    assert isinstance(killed, Move)
+    assert killed.to is State.FAILED
+    preparing = plan(replace(late, state=State.PREPARING), START)
+    assert isinstance(preparing, Move)
+    assert preparing.to is State.FAILED
+
+
+def test_a_drain_stops_what_runs_moves_what_never_ran_and_kills_at_its_deadline() -> None:
+    drained = NodeView(NodeState.ONLINE, START, draining=True, drain_deadline=START + timedelta(seconds=30))
+    running = Situation(State.RUNNING, Wanted.RUNNING, True, drained, ran=True)
+    assert plan(running, START) == Move(State.STOPPING, "Its node is being drained.")
+    stopping = replace(running, state=State.STOPPING, deadline=START + timedelta(seconds=100))
+    assert plan(stopping, START) == Wait(START + timedelta(seconds=30))
+    assert isinstance(plan(stopping, START + timedelta(seconds=30)), Kill)
+    assert isinstance(plan(replace(running, state=State.PREPARING, ran=False), START), Replace)
+    assert isinstance(plan(replace(running, state=State.STOPPED, ran=False), START), Replace)
+    assert plan(replace(running, state=State.STOPPED), START) == Admit()
