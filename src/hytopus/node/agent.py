@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
@@ -48,6 +48,11 @@ log = get_logger(__name__)
 
 Measure = Callable[[frozenset[int]], NodeLoad]
 """How busy the machine is; given the ports that are ours. Runs in a thread."""
+
+
+Thinking = Coroutine[Any, Any, Mapping[str, Any]]
+
+Question = TypeVar("Question", Ask, PurgeCache)
 
 
 class Agent:
@@ -133,10 +138,9 @@ class Agent:
                 await self._set_dev_mode(message.dev_mode)
             case PurgeCache():
                 log.info("command", command="PurgeCache", template=message.template_id, version=message.version)
-                work = self._host.directories.purge(message.template_id, message.version)
-                tasks.create_task(self._answer(message.request_id, work), name="purge")
+                tasks.create_task(self._answer(message, self._purge), name="purge")
             case Ask():
-                tasks.create_task(self._answer(message.request_id, self._think(message)), name="answer")
+                tasks.create_task(self._answer(message, self._think), name="answer")
             case _:
                 log.warning("message without a meaning here", message=type(message).__name__)
 
@@ -149,15 +153,19 @@ class Agent:
         except (HytopusError, OSError) as error:
             log.warning("dev mode could not be written down", why=str(error))
 
-    async def _answer(self, request_id: str, work: Coroutine[Any, Any, Mapping[str, Any]]) -> None:
+    async def _answer(self, question: Question, think: Callable[[Question], Thinking]) -> None:
+        request_id = question.request_id
         try:
-            self._host.send(Answer(request_id, json.dumps(await work)))
+            self._host.send(Answer(request_id, json.dumps(await think(question))))
         except HytopusError as error:
             self._host.send(Answer(request_id, problem=problem_of(error, str)))
         except Exception as error:
             log.exception("a question could not be answered")
             fault = AgentFault(what="an answer", instance="the node", why=f"{type(error).__name__}: {error}")
             self._host.send(Answer(request_id, problem=problem_of(fault, str)))
+
+    async def _purge(self, question: PurgeCache) -> Mapping[str, Any]:
+        return await self._host.directories.purge(question.template_id, question.version)
 
     async def _think(self, question: Ask) -> Mapping[str, Any]:
         body, instance_id = _arguments(question), question.instance_id

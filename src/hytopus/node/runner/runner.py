@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +45,8 @@ class Runner:
         """What an earlier agent left was looked at."""
         self._inbox: asyncio.Queue[InstanceCommand | None] = asyncio.Queue()
         self._activity: asyncio.Task[None] | None = None
+        self._doing: InstanceCommand | None = None
+        """The command behind the activity; it may not show in the record yet."""
 
     def deliver(self, command: InstanceCommand) -> None:
         self._inbox.put_nowait(command)
@@ -62,7 +64,7 @@ class Runner:
         async with asyncio.TaskGroup() as tasks:
             self.instance.tasks = tasks
             if restored:
-                self._begin(tasks, _resume(self.instance, self.settled), "resume")
+                self._begin(tasks, lambda: _resume(self.instance, self.settled), "resume")
             else:
                 self.settled.set()
             while command := await self._inbox.get():
@@ -73,6 +75,8 @@ class Runner:
         instance = self.instance
         busy = self._activity is not None and not self._activity.done()
         verdict = judge(instance.record, command, busy=busy)
+        if busy and _is_same(command, self._doing):
+            verdict = Verdict.REPEAT
         log.info(
             "command",
             command=type(command).__name__,
@@ -91,7 +95,8 @@ class Runner:
             self._activity.cancel()
             await wait_for(self._activity)
         self.settled.set()
-        self._begin(tasks, self._work_of(command), type(command).__name__)
+        self._doing = command
+        self._begin(tasks, lambda: self._work_of(command), type(command).__name__)
 
     def _work_of(self, command: InstanceCommand) -> Activity:
         match command:
@@ -104,13 +109,13 @@ class Runner:
             case DestroyInstance():
                 return destroy(self.instance, command.generation)
 
-    def _begin(self, tasks: asyncio.TaskGroup, work: Activity, what: str) -> None:
+    def _begin(self, tasks: asyncio.TaskGroup, work: Callable[[], Activity], what: str) -> None:
         self._activity = tasks.create_task(self._guarded(work, what), name=f"{what} {self.instance.id}")
 
-    async def _guarded(self, work: Activity, what: str) -> None:
+    async def _guarded(self, work: Callable[[], Activity], what: str) -> None:
         """Whatever goes wrong becomes a report; nothing reaches the other instances."""
         try:
-            await work
+            await work()
         except HytopusError as error:
             await self.instance.fail(error)
         except Exception as error:
@@ -119,6 +124,13 @@ class Runner:
             await self.instance.fail(AgentFault(what=what, instance=self.instance.id, why=why))
         if self.instance.record.status is NodeStatus.DESTROYED:
             self._inbox.put_nowait(None)
+
+
+def _is_same(command: InstanceCommand, other: InstanceCommand | None) -> bool:
+    """Links to layers may differ."""
+    if isinstance(command, PrepareInstance) and isinstance(other, PrepareInstance):
+        return command.generation == other.generation
+    return command == other
 
 
 async def _resume(instance: Instance, settled: asyncio.Event) -> None:

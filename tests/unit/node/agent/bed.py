@@ -12,6 +12,7 @@ from hytopus.node.agent import Agent
 from hytopus.node.journal import Journal
 from hytopus.node.runner.fake import FakeDirectories
 from hytopus.node.runner.host import Host
+from hytopus.node.runner.stop import is_running
 from hytopus.node.runtime.fake import FakeRuntime
 from hytopus.wire.messages import (
     Answer,
@@ -149,6 +150,23 @@ class Bed:
     async def prepared(self, instance_id: str = "i1", generation: int = 1, **changes: Any) -> InstanceReport:
         self.tell(assignment(instance_id, generation, **changes))
         return await self.expect(NodeStatus.PREPARED, generation, instance_id)
+
+    async def is_running(self, instance_id: str = "i1") -> bool:
+        return is_running(await self.runtime.inspect(instance_id))
+
+    async def settle(self) -> None:
+        """Until the agent has taken every message that was delivered so far, and what follows from it at once."""
+        await self.ask("cache")
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    async def pass_time_until(self, holds: Callable[[], Any], *, step: float = 1) -> None:
+        """Let time pass in steps; between them, what runs in threads gets its turn."""
+
+        async with asyncio.timeout(5):
+            while not holds():
+                await self.clock.advance(step)
+                await asyncio.to_thread(lambda: None)
 
     async def _probe(self, probe: Any, port: int) -> bool:
         return self.probe_answers
