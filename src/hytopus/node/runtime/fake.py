@@ -80,6 +80,7 @@ class FakeRuntime:
         container = FakeContainer(spec, script, self._clock, lambda: self._publish(spec, "exited"))
         self._containers[spec.instance_id] = container
         self._publish(spec, "started")
+        await asyncio.sleep(0)  # the process has begun when the caller goes on
         return container.state()
 
     async def inspect(self, instance_id: str) -> ContainerState | None:
@@ -96,6 +97,7 @@ class FakeRuntime:
         container = self._containers.get(instance_id)
         if container and container.running:
             container.signal(signals.Signals[signal])
+            await asyncio.sleep(0)
 
     async def kill(self, instance_id: str) -> None:
         await self.signal(instance_id, "SIGKILL")
@@ -125,6 +127,7 @@ class FakeRuntime:
         if "\n" in line or "\r" in line:
             raise ContainerFault(verb=verb, instance=instance_id, why="a line cannot contain a line break")
         container.hear(line)
+        await asyncio.sleep(0)  # it has taken it in when the caller goes on
 
     async def logs(
         self, instance_id: str, *, tail: int | None = None, since: datetime | None = None, follow: bool = True
@@ -236,13 +239,12 @@ class FakeRuntime:
         for port in spec.ports:
             if script.start_error == "port_taken" or (port.host, port.protocol) in self._used_ports():
                 raise PortTaken(port=port.host, protocol=port.protocol)
-        match script.start_error:
-            case "disk_full":
-                raise NoSpaceLeft(verb=f"start the container of {spec.instance_id}")
-            case "unavailable":
-                raise RuntimeUnavailable(why="the script says so")
-            case "fault":
-                self._fault(spec, "the script says so")
+        if script.start_error == "disk_full":
+            raise NoSpaceLeft(verb=f"start the container of {spec.instance_id}")
+        if script.start_error == "unavailable":
+            raise RuntimeUnavailable(why="the script says so")
+        if script.start_error == "fault":
+            self._fault(spec, "the script says so")
 
     def _used_ports(self) -> set[tuple[int, str]]:
         running = [container for container in self._containers.values() if container.running]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from typing import Final
+from weakref import WeakValueDictionary
 
 import aiohttp
 from aiodocker import Docker, DockerError
 from aiodocker.stream import Stream
 
 from hytopus.node.runtime.base import ContainerFault
+from hytopus.node.runtime.docker.client import call
 from hytopus.node.runtime.docker.errors import is_conflict, is_missing, translated
 from hytopus.node.runtime.docker.names import name_of
 
@@ -20,25 +21,27 @@ _WRITE_SECONDS: Final = 10
 
 
 class Consoles:
-    """One attached stream per instance, opened by the first line and kept until the container ends.
+    """One attached stream per container, opened by the first line and kept until the container ends.
 
-    Each stream has a watcher that waits for the engine to close it, so that the next line attaches anew instead of
-    vanishing in a dead connection.
+    Each stream has a watcher that waits for the engine to close it. A line written to a container that has just
+    ended would vanish without an error, so the engine is asked first; that takes a millisecond.
     """
 
     def __init__(self, docker: Docker) -> None:
         self._docker = docker
         self._streams: dict[str, Stream] = {}
         self._watchers: set[asyncio.Task[None]] = set()
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def send(self, instance_id: str, line: str) -> None:
         """Write one line; raises `ContainerFault` when nobody is there to read it."""
         if "\n" in line or "\r" in line:
             raise ContainerFault(verb=_VERB, instance=instance_id, why="a line cannot contain a line break")
-        async with self._locks[instance_id]:
+        lock = self._locks.setdefault(instance_id, asyncio.Lock())
+        async with lock:
             with translated(_VERB, instance_id):
-                stream = self._streams.get(instance_id) or await self._attach(instance_id)
+                container = await self._running(instance_id)
+                stream = self._streams.get(container) or await self._attach(container, instance_id)
                 await self._write(stream, instance_id, f"{line}\n".encode())
 
     async def close(self) -> None:
@@ -46,6 +49,19 @@ class Consoles:
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
+
+    async def _running(self, instance_id: str) -> str:
+        """The container's own id: its name may have passed to a successor."""
+        try:
+            found = await call(self._docker, "GET", f"containers/{name_of(instance_id)}/json")
+        except DockerError as error:
+            if is_missing(error):
+                raise _deaf(instance_id) from error
+            raise
+        if not found["State"]["Running"]:
+            raise _deaf(instance_id)
+        container: str = found["Id"]
+        return container
 
     async def _write(self, stream: Stream, instance_id: str, data: bytes) -> None:
         try:
@@ -55,28 +71,32 @@ class Consoles:
             why = f"the program has not read its console for {_WRITE_SECONDS} s"
             raise ContainerFault(verb=_VERB, instance=instance_id, why=why) from error
 
-    async def _attach(self, instance_id: str) -> Stream:
-        stream = self._docker.containers.container(name_of(instance_id)).attach(stdin=True)
+    async def _attach(self, container: str, instance_id: str) -> Stream:
+        # The engine closes a stream at the end of an output it carries; one for input alone would stay for ever.
+        stream = self._docker.containers.container(container).attach(stdin=True, stderr=True)
         try:
             async with asyncio.timeout(_WRITE_SECONDS):
                 await stream.__aenter__()
         except DockerError as error:
             if is_missing(error) or is_conflict(error):
-                raise ContainerFault(verb=_VERB, instance=instance_id, why="it does not run") from error
+                raise _deaf(instance_id) from error
             raise
-        self._streams[instance_id] = stream
-        watcher = asyncio.create_task(self._watch(instance_id, stream))
+        self._streams[container] = stream
+        watcher = asyncio.create_task(self._watch(container, stream))
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
         return stream
 
-    async def _watch(self, instance_id: str, stream: Stream) -> None:
+    async def _watch(self, container: str, stream: Stream) -> None:
         try:
             while await stream.read_out() is not None:
                 pass
         except (aiohttp.ClientError, OSError):
             pass  # the engine is gone; the next line finds out
         finally:
-            if self._streams.get(instance_id) is stream:
-                del self._streams[instance_id]
+            del self._streams[container]
             await stream.close()
+
+
+def _deaf(instance_id: str) -> ContainerFault:
+    return ContainerFault(verb=_VERB, instance=instance_id, why="it does not run")
