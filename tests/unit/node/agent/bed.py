@@ -35,10 +35,12 @@ class Sent:
 
     def __init__(self) -> None:
         self.messages: list[NodeMessage] = []
+        self.hear: Callable[[NodeMessage], None] = lambda message: None
         self._news = asyncio.Event()
 
     def __call__(self, message: NodeMessage) -> None:
         self.messages.append(message)
+        self.hear(message)
         self._news.set()
 
     @property
@@ -97,6 +99,11 @@ class Bed:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+
+    def strike(self) -> None:
+        """Kill the agent from inside one of its own calls; `kill_agent` buries it."""
+        if self._task:
+            self._task.cancel()
 
     async def restart_agent(self) -> Agent:
         await self.kill_agent()
