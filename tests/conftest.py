@@ -11,6 +11,7 @@ from typing import Final
 
 import hypothesis
 import pytest
+from blockbuster import blockbuster_ctx
 
 from tests.services import docker
 from tests.services.postgres import PostgresServer, running_postgres
@@ -18,6 +19,14 @@ from tests.services.seaweed import S3, running_s3
 
 _RUN: Final = "HYTOPUS_TEST_RUN"
 """Environment variable with the directory of this test run; pytest-xdist's workers inherit it."""
+_UNIT: Final = Path(__file__).parent / "unit"
+_SERVERS: Final = ["hytopus.brain", "hytopus.node", "hytopus.wire", "hytopus.storage", "hytopus.layers"]
+"""What shares an event loop with many others; the command line has its loop to itself."""
+_MAY_BLOCK: Final = {
+    "prometheus_client/process_collector.py": {"collect"},  # /proc answers at once
+    "hytopus/brain/db/engine.py": {"_engine"},  # once, at the start
+    "hytopus/brain/db/sqlite.py": {"_execute"},  # measured: faster than a thread would be
+}
 
 hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("long", deadline=None, print_blob=True, max_examples=5_000)
@@ -49,6 +58,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_blocks_the_event_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A call of ours that would hold up everybody else on the event loop fails the unit test it happens in."""
+    if not request.path.is_relative_to(_UNIT):
+        yield
+        return
+    with blockbuster_ctx(_SERVERS) as detector:
+        for call in detector.functions.values():
+            for file, functions in _MAY_BLOCK.items():
+                call.can_block_in(file, functions)
+        yield
 
 
 @pytest.fixture(scope="session")
