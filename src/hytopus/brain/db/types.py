@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator
 
 E = TypeVar("E", bound=StrEnum)
+
+ENUM_LENGTH: Final = 32
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -35,7 +37,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 class EnumText(TypeDecorator[E], Generic[E]):
     """A `StrEnum` kept by its value, so that the database reads like the API."""
 
-    impl = String(32)
+    impl = String(ENUM_LENGTH)
     cache_ok = True
 
     def __init__(self, enum: type[E]) -> None:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from alembic import context
 
 from hytopus.brain.db.base import Base
 from hytopus.brain.db.schema import FEATURES
+from hytopus.brain.db.types import ENUM_LENGTH, EnumText, UtcDateTime
 
 assert FEATURES, "importing the features fills Base.metadata"
+
+
+def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """Write our column types as what they are in the database: a migration must not change with the code."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, EnumText):
+        return f"sa.String(length={ENUM_LENGTH})"
+    return False
+
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
     render_as_batch=True,
     compare_type=True,
+    render_item=render_item,
 )
 context.run_migrations()

@@ -1,0 +1,1 @@
+"""The database layer itself, on both databases."""
