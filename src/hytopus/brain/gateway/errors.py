@@ -31,6 +31,8 @@ class SessionNotOpened(HytopusError):
     status: ClassVar[int] = 400
     template: ClassVar[str] = "The session did not begin with register_node."
     remedy: ClassVar[str] = "Make sure that the releases of Brain and Node fit together."
+    retryable: ClassVar[bool] = True
+    """A slow network looks the same."""
 
 
 class GatewayCannotListen(HytopusError):
