@@ -156,12 +156,11 @@ class Crew:
 
     def _refuse(self, command: InstanceCommand, error: HytopusError) -> None:
         log.warning("command refused", instance=command.instance_id, why=error.message)
-        self._host.send(
+        self._host.report(
             InstanceReport(
                 command.instance_id,
                 command.generation,
                 NodeStatus.FAILED,
-                sequence=self._host.journal.next_sequence(),
                 at=self._host.clock.now().isoformat(),
                 problem=problem_of(error, str),
             )

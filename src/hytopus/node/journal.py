@@ -14,16 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from hytopus.node.runner.errors import BadAssignment
 from hytopus.node.runtime.base import NoSpaceLeft
 from hytopus.wire.messages import NodeStatus, PrepareInstance, Problem
-
-SEQUENCE_BLOCK: Final = 1_000_000
-"""How many report numbers are set aside with one write."""
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
@@ -67,8 +64,6 @@ class Record:
 @dataclass(frozen=True, slots=True)
 class NodeState:
     dev_mode: bool = False
-    sequence: int = 0
-    """No report had this number yet, nor any above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,44 +87,25 @@ class Journal:
         self._instances = root / "instances"
         self._aside = root / "unreadable"
         self._state = NodeState()
-        self._sequence = 0
-        self._storing = asyncio.Lock()
 
     @property
     def dev_mode(self) -> bool:
         return self._state.dev_mode
 
     async def load(self) -> Loaded:
-        loaded = await asyncio.to_thread(self._load)
-        self._sequence = self._state.sequence
-        await self._set_aside_numbers()
-        return loaded
-
-    def next_sequence(self) -> int:
-        """A report number greater than every one before it, those of earlier agents included."""
-        self._sequence += 1
-        return self._sequence
+        return await asyncio.to_thread(self._load)
 
     async def save(self, record: Record, *, durable: bool = False) -> None:
         """Replace the instance's file; `durable` also survives a power cut. Raises `NoSpaceLeft`, `BadAssignment`."""
         path = self._path(record.instance_id)
-        if self._state.sequence - self._sequence < SEQUENCE_BLOCK // 2:
-            await self._set_aside_numbers()
         await asyncio.to_thread(_replace, path, _RECORD.dump_json(record), durable)
 
     async def forget(self, instance_id: str) -> None:
         await asyncio.to_thread(self._path(instance_id).unlink, missing_ok=True)
 
     async def set_dev_mode(self, enabled: bool) -> None:
-        await self._store(dev_mode=enabled)
-
-    async def _set_aside_numbers(self) -> None:
-        await self._store(sequence=self._sequence + SEQUENCE_BLOCK)
-
-    async def _store(self, **changes: Any) -> None:
-        async with self._storing:
-            self._state = replace(self._state, **changes)
-            await asyncio.to_thread(_replace, self._root / "node.json", _STATE.dump_json(self._state), True)
+        self._state = replace(self._state, dev_mode=enabled)
+        await asyncio.to_thread(_replace, self._root / "node.json", _STATE.dump_json(self._state), True)
 
     def _load(self) -> Loaded:
         self._instances.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -58,7 +58,7 @@ class FakeDirectories:
     async def purge(self, template_id: str, version: str) -> Mapping[str, Any]:
         return {"freed_bytes": 0, "trees": 0, "kept_until_released": 0}
 
-    def cached(self) -> Mapping[str, Any]:
+    async def cached(self) -> Mapping[str, Any]:
         return {"templates": [], "hits": 0, "misses": 0, "hit_rate": 0.0}
 
     def numbers(self) -> CacheNumbers:

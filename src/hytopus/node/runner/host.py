@@ -14,7 +14,7 @@ from hytopus.node.journal import Journal
 from hytopus.node.runner.ports import first_taken
 from hytopus.node.runner.probes import ask
 from hytopus.node.runtime.base import BindMount, OverlayMount, Runtime
-from hytopus.wire.messages import NodeMessage, PortBinding, PrepareInstance
+from hytopus.wire.messages import InstanceReport, PortBinding, PrepareInstance
 
 Progress = Callable[[str, float], None]
 """Told the step and how much of it is done, 0 to 1."""
@@ -63,7 +63,7 @@ class Directories(Protocol):
         """Empty texts mean all."""
         ...
 
-    def cached(self) -> Mapping[str, Any]:
+    async def cached(self) -> Mapping[str, Any]:
         """What the cache holds and how well it does."""
         ...
 
@@ -93,8 +93,9 @@ class Host:
     directories: Directories
     journal: Journal
     clock: Clock
-    send: Callable[[NodeMessage], None]
-    """The outbox: never blocks, never raises, whether or not a Brain is connected."""
+    report: Callable[[InstanceReport], None]
+    """Into the outbox, which gives it its number: never blocks, never raises, whether or not a Brain is connected."""
+    renew_urls: Callable[[str, int], None]
     logs: Path
     """`<logs>/<instance id>/logs` keeps what servers said before they failed."""
     ports_taken: Callable[[Sequence[PortBinding]], PortBinding | None] = first_taken

@@ -157,11 +157,11 @@ class Instance:
         self.report()
 
     def report(self) -> None:
-        self.host.send(self.standing())
+        self.host.report(self.standing())
 
     def standing(self) -> InstanceReport:
-        """How things are, as a report with a number of its own."""
-        return report_of(self.record, self.host.journal.next_sequence(), players=self.players)
+        """How things are."""
+        return report_of(self.record, players=self.players)
 
     def progress(self, step: str, fraction: float) -> None:
         """Tell how far the preparation is, at most twice a second."""
@@ -170,7 +170,7 @@ class Instance:
             return
         self._progress_at = now
         self.record = replace(self.record, step=step)
-        self.host.send(replace(self.standing(), progress=round(min(1.0, fraction), 3)))
+        self.host.report(replace(self.standing(), progress=round(min(1.0, fraction), 3)))
 
     def trouble(self, error: HytopusError) -> None:
         """Something went wrong and is tried again: say so, and stay where we are."""
@@ -237,9 +237,8 @@ def _parse_game(text: str) -> Game:
     return Game.model_validate_json(text)
 
 
-def report_of(record: Record, sequence: int, *, players: tuple[str, ...] = ()) -> InstanceReport:
+def report_of(record: Record, *, players: tuple[str, ...] = ()) -> InstanceReport:
     return InstanceReport(
-        sequence=sequence,
         instance_id=record.instance_id,
         generation=record.generation,
         status=record.status,

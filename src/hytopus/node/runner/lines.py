@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -63,7 +63,7 @@ class Lines:
             return ()
         return tuple(islice(self._ring, max(0, len(self._ring) - count), None))
 
-    async def follow(self, *, tail: int, after: int) -> AsyncIterator[tuple[LogLine, ...]]:
+    async def follow(self, *, tail: int, after: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
         """The last `tail` lines (with `after`: those with a greater number), then everything new, in batches.
 
         Ends with the server's end, once everything is told. A restart meanwhile goes on with its line 1.

@@ -17,7 +17,7 @@ from hytopus.node.runner.instance import FRESH, Instance
 from hytopus.node.runner.stop import quiet
 from hytopus.node.runner.waiting import within
 from hytopus.node.runtime.base import PortTaken
-from hytopus.wire.messages import NodeStatus, PortBinding, PrepareInstance, RenewUrls
+from hytopus.wire.messages import NodeStatus, PortBinding, PrepareInstance
 
 log = get_logger(__name__)
 
@@ -121,7 +121,7 @@ async def _build(instance: Instance) -> Built:
 
 async def _renew_urls(instance: Instance, error: UrlExpired) -> None:
     log.info("asking for new links to the layers", instance=instance.id, why=error.message)
-    instance.host.send(RenewUrls(instance.id, instance.record.generation))
+    instance.host.renew_urls(instance.id, instance.record.generation)
     try:
         await within(instance.host.clock, RENEW_SECONDS, instance.renewed.wait())
     except TimeoutError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,12 @@ from hytopus.node.runner.host import Host
 from hytopus.node.runner.stop import is_running
 from hytopus.node.runtime.fake import FakeRuntime
 from hytopus.wire.messages import (
-    Answer,
-    Ask,
-    BrainMessage,
+    InstanceCommand,
     InstanceReport,
     NodeFacts,
-    NodeMessage,
     NodeStatus,
     PortBinding,
-    RenewUrls,
+    SetDevMode,
     StartInstance,
 )
 from tests.unit.node.runner.clock import StillClock
@@ -31,21 +27,22 @@ from tests.unit.node.runner.records import assignment
 
 
 class Sent:
-    """The outbox: everything the agent said, and a way to wait for more."""
+    """The outbox: everything the agent reported, and a way to wait for more."""
 
     def __init__(self) -> None:
-        self.messages: list[NodeMessage] = []
-        self.hear: Callable[[NodeMessage], None] = lambda message: None
+        self.reports: list[InstanceReport] = []
+        self.renewals: list[tuple[str, int]] = []
+        self.hear: Callable[[InstanceReport], None] = lambda report: None
         self._news = asyncio.Event()
 
-    def __call__(self, message: NodeMessage) -> None:
-        self.messages.append(message)
-        self.hear(message)
+    def report(self, report: InstanceReport) -> None:
+        self.reports.append(report)
+        self.hear(report)
         self._news.set()
 
-    @property
-    def reports(self) -> list[InstanceReport]:
-        return [message for message in self.messages if isinstance(message, InstanceReport)]
+    def renew_urls(self, instance_id: str, generation: int) -> None:
+        self.renewals.append((instance_id, generation))
+        self._news.set()
 
     def statuses(self, instance_id: str = "i1") -> list[str]:
         """Without repetition."""
@@ -82,12 +79,13 @@ class Bed:
             directories=self.directories,
             journal=Journal(self.root / "journal"),
             clock=self.clock,
-            send=self.sent,
+            report=self.sent.report,
+            renew_urls=self.sent.renew_urls,
             logs=self.root / "instances",
             ports_taken=lambda ports: self.taken,
             probe=self._probe,
         )
-        self.agent = Agent(host, agent_id="a", facts=NodeFacts(hostname="n1"))
+        self.agent = Agent(host, facts=NodeFacts(hostname="n1"))
         self._task = asyncio.create_task(self.agent.run())
         async with asyncio.timeout(5):
             await self.agent.adopted.wait()
@@ -109,23 +107,19 @@ class Bed:
         await self.kill_agent()
         return await self.start_agent()
 
-    def tell(self, *messages: BrainMessage) -> None:
-        for message in messages:
-            self.agent.deliver(message)
+    async def tell(self, *commands: InstanceCommand | SetDevMode) -> None:
+        for command in commands:
+            await self.agent.handle(command)
 
     async def expect(self, status: NodeStatus, generation: int = 1, instance_id: str = "i1") -> InstanceReport:
         """The first new report of this status and generation; everything up to it counts as seen."""
 
         def found() -> InstanceReport | None:
-            for index in range(self._seen, len(self.sent.messages)):
-                message = self.sent.messages[index]
-                if isinstance(message, InstanceReport) and (
-                    message.instance_id,
-                    message.status,
-                    message.generation,
-                ) == (instance_id, status, generation):
+            for index in range(self._seen, len(self.sent.reports)):
+                report = self.sent.reports[index]
+                if (report.instance_id, report.status, report.generation) == (instance_id, status, generation):
                     self._seen = index + 1
-                    return message
+                    return report
             return None
 
         report = await self.sent.until(found)
@@ -133,39 +127,27 @@ class Bed:
         return report
 
     async def ask(self, kind: str, instance_id: str = "i1", **body: Any) -> Any:
-        request = f"r{len(self.sent.messages)}"
-        self.tell(Ask(request, kind, instance_id, json.dumps(body)))
-        answer = await self.answer(request)
-        return answer.problem.code if answer.problem else json.loads(answer.body)
-
-    async def answer(self, request_id: str) -> Answer:
-        answer = await self.sent.until(
-            lambda: next((m for m in self.sent.messages if isinstance(m, Answer) and m.request_id == request_id), None)
-        )
-        assert isinstance(answer, Answer)
-        return answer
-
-    async def renewals(self, count: int) -> None:
-        await self.sent.until(lambda: sum(isinstance(m, RenewUrls) for m in self.sent.messages) >= count)
+        return await self.agent.ask(kind, instance_id, body)
 
     async def running(self, instance_id: str = "i1", generation: int = 1, **changes: Any) -> InstanceReport:
         """Bring the instance to `running`."""
         await self.prepared(instance_id, generation, **changes)
-        self.tell(StartInstance(instance_id, generation))
+        await self.tell(StartInstance(instance_id, generation))
         return await self.expect(NodeStatus.RUNNING, generation, instance_id)
 
     async def prepared(self, instance_id: str = "i1", generation: int = 1, **changes: Any) -> InstanceReport:
-        self.tell(assignment(instance_id, generation, **changes))
+        await self.tell(assignment(instance_id, generation, **changes))
         return await self.expect(NodeStatus.PREPARED, generation, instance_id)
 
     async def is_running(self, instance_id: str = "i1") -> bool:
         return is_running(await self.runtime.inspect(instance_id))
 
     async def settle(self) -> None:
-        """Until the agent has taken every message that was delivered so far, and what follows from it at once."""
-        await self.ask("cache")
-        for _ in range(50):
-            await asyncio.sleep(0)
+        """Give the agent and its threads their turn, for tests of what must not happen."""
+        for _ in range(5):
+            await asyncio.to_thread(lambda: None)
+            for _ in range(50):
+                await asyncio.sleep(0)
 
     async def pass_time_until(self, holds: Callable[[], Any], *, step: float = 1) -> None:
         """Let time pass in steps; between them, what runs in threads gets its turn."""

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from hytopus.node.runner.errors import InstanceUnknown, NotRunning
+from hytopus.node.runner.errors import BadQuestion, InstanceUnknown, NotRunning
 from hytopus.node.runner.follower import CHECKPOINT_LINES
 from hytopus.node.runner.lines import KEPT
-from hytopus.wire.messages import DestroyInstance, NodeStatus, PurgeCache, StartInstance, StopInstance, Welcome
+from hytopus.wire.messages import DestroyInstance, NodeStatus, StartInstance, StopInstance, Welcome
 from tests.unit.node.agent.bed import Bed
 from tests.unit.node.runner.records import game
 
@@ -25,7 +25,7 @@ class Reader:
         self.task = asyncio.ensure_future(self._read(bed, tail, after))
 
     async def _read(self, bed: Bed, tail: int, after: int) -> None:
-        async for batch in bed.agent.lines("i1", tail=tail, after=after):
+        async for batch in bed.agent.lines("i1", tail, after):
             self.lines += [(line.number, line.text) for line in batch]
             self._news.set()
 
@@ -42,9 +42,9 @@ async def test_a_reader_sees_history_and_what_comes_and_the_end(bed: Bed) -> Non
     bed.runtime.say("i1", "one")
     reader = Reader(bed, tail=10)
     await reader.until("one")
-    await bed.agent.type_line("i1", "fake line two")
+    await bed.agent.send_line("i1", "fake line two")
     await reader.until("two")
-    bed.tell(StopInstance("i1", 1))
+    await bed.tell(StopInstance("i1", 1))
     await asyncio.wait_for(reader.task, 5)
     assert reader.lines == [
         (1, "Server Booted"), (2, "one"), (3, "two"), (4, "[HytaleServer] Shutdown completed!"),
@@ -132,9 +132,9 @@ async def test_the_lines_of_a_server_that_ended_under_an_earlier_agent(bed: Bed)
 async def test_a_new_start_numbers_from_one(bed: Bed) -> None:
     await bed.running()
     bed.runtime.say("i1", "two")
-    bed.tell(StopInstance("i1", 1))
+    await bed.tell(StopInstance("i1", 1))
     await bed.expect(NodeStatus.STOPPED)
-    bed.tell(StartInstance("i1", 2))
+    await bed.tell(StartInstance("i1", 2))
     await bed.expect(NodeStatus.RUNNING, 2)
     lines = (await bed.ask("logs", tail=10))["lines"]
     assert [(line["number"], line["text"]) for line in lines] == [(1, "Server Booted")]
@@ -143,15 +143,16 @@ async def test_a_new_start_numbers_from_one(bed: Bed) -> None:
 async def test_only_a_living_server_reads_its_console(bed: Bed) -> None:
     await bed.prepared()
     with pytest.raises(NotRunning):
-        await bed.agent.type_line("i1", "who")
+        await bed.agent.send_line("i1", "who")
     with pytest.raises(InstanceUnknown):
-        await bed.agent.type_line("i2", "who")
-    bed.tell(StartInstance("i1", 1))
+        await bed.agent.send_line("i2", "who")
+    await bed.tell(StartInstance("i1", 1))
     await bed.expect(NodeStatus.RUNNING)
-    await bed.agent.type_line("i1", "who")
+    await bed.agent.send_line("i1", "who")
     assert bed.runtime.heard("i1") == ("who",)
-    assert await bed.ask("send_line", line="two\nlines") == "bad_question"
-    assert await bed.ask("send_line", line="say hi") == {}
+    with pytest.raises(BadQuestion):
+        await bed.ask("send_line", text="two\nlines")
+    assert await bed.ask("send_line", text="say hi") == {}
     assert bed.runtime.heard("i1") == ("who", "say hi")
 
 
@@ -160,18 +161,19 @@ async def test_questions(bed: Bed) -> None:
     files = (await bed.ask("provenance", path="config/**"))["files"]
     assert (files[0]["path"], files[0]["layer"], files[0]["overrode"]) == ("config/**", "lobby@1", ["base@1"])
     assert "hit_rate" in await bed.ask("cache")
-    assert await bed.ask("provenance", "i9") == "instance_unknown"
-    assert await bed.ask("what") == "bad_question"
-    bed.tell(PurgeCache("p1", "base"))
-    assert '"freed_bytes"' in (await bed.answer("p1")).body
+    with pytest.raises(InstanceUnknown):
+        await bed.ask("provenance", "i9")
+    with pytest.raises(BadQuestion):
+        await bed.ask("what")
+    assert "freed_bytes" in await bed.ask("purge_cache", template_id="base", version="")
 
 
 async def test_a_heartbeat_says_how_busy_the_node_is(bed: Bed) -> None:
-    bed.tell(Welcome("n", "node-1", "b", heartbeat_seconds=2.0, dev_mode=True))
+    await bed.agent.welcome(Welcome("n", "node-1", "b", heartbeat_seconds=2.0, dev_mode=True))
     await bed.running()
     await bed.clock.advance(5)
     await bed.clock.sleeping(2)
-    beat = await bed.agent.heartbeat()
+    beat = bed.agent.heartbeat()
     assert (beat.dev_mode, beat.load.running, beat.load.engine_up) == (True, 1, True)
     assert [(usage.instance_id, usage.memory_mb) for usage in beat.usage] == [("i1", 64)]
     sample = bed.agent.sample()
@@ -182,6 +184,6 @@ async def test_a_reader_of_a_destroyed_instance_is_let_go(bed: Bed) -> None:
     await bed.prepared()
     reader = Reader(bed, tail=10)
     await asyncio.sleep(0)
-    bed.tell(DestroyInstance("i1", 1))
+    await bed.tell(DestroyInstance("i1", 1))
     await bed.expect(NodeStatus.DESTROYED)
     await asyncio.wait_for(reader.task, 5)

@@ -54,7 +54,7 @@ async def test_the_log_of_a_failure_is_kept_with_secrets_masked(bed: Bed) -> Non
 
 async def test_a_server_that_ends_before_it_is_ready_failed_at_once(bed: Bed) -> None:
     await bed.prepared(game=game(environment={"FAKE_READY_AFTER": "never", "FAKE_RUN_FOR": "3", "FAKE_EXIT_CODE": "0"}))
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.clock.sleeping(3)
     await bed.clock.advance(3)
     report = await bed.expect(NodeStatus.FAILED)
@@ -64,7 +64,7 @@ async def test_a_server_that_ends_before_it_is_ready_failed_at_once(bed: Bed) ->
 
 async def test_a_server_that_never_becomes_ready_is_killed_at_its_deadline(bed: Bed) -> None:
     await bed.prepared(game=game(environment={"FAKE_READY_AFTER": "never"}))
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.clock.sleeping(60)
     bed.runtime.say("i1", "still loading")
     await bed.clock.advance(59)
@@ -80,7 +80,7 @@ async def test_the_probe_comes_after_the_line(bed: Bed) -> None:
     bed.probe_answers = False
     probing = game(ready={"log": "Server Booted", "probe": {"kind": "udp", "interval": 0.5}, "timeout": 60})
     await bed.prepared(game=probing)
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.clock.sleeping(0.5)
     assert bed.sent.statuses()[-1] == "starting"
     bed.probe_answers = True
@@ -92,7 +92,7 @@ async def test_a_probe_that_never_answers_is_named(bed: Bed) -> None:
     bed.probe_answers = False
     probing = game(ready={"probe": {"kind": "udp", "interval": 0.5}, "timeout": 2})
     await bed.prepared(game=probing)
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.clock.sleeping(0.5)
     await bed.clock.advance(2)
     report = await bed.expect(NodeStatus.FAILED)
@@ -111,13 +111,13 @@ async def test_a_container_removed_behind_our_back_is_noticed(bed: Bed) -> None:
     await bed.running()
     bed.runtime.lose("i1")
     assert code_of(await bed.expect(NodeStatus.FAILED)) == "container_vanished"
-    bed.tell(StartInstance("i1", 2))
+    await bed.tell(StartInstance("i1", 2))
     await bed.expect(NodeStatus.RUNNING, 2)
 
 
 async def test_a_server_that_ignores_its_console_gets_the_signal(bed: Bed) -> None:
     await bed.running(game=game(environment={"FAKE_READY_LINE": "Server Booted", "FAKE_IGNORE_STOP": "1"}))
-    bed.tell(StopInstance("i1", 1))
+    await bed.tell(StopInstance("i1", 1))
     await bed.clock.sleeping(20)
     await bed.clock.advance(20)
     report = await bed.expect(NodeStatus.STOPPED)
@@ -127,7 +127,7 @@ async def test_a_server_that_ignores_its_console_gets_the_signal(bed: Bed) -> No
 async def test_a_server_that_ignores_everything_is_killed_and_it_is_said(bed: Bed) -> None:
     deaf = {"FAKE_READY_LINE": "Server Booted", "FAKE_IGNORE_STOP": "1", "FAKE_IGNORE_SIGNALS": "1"}
     await bed.running(game=game(environment=deaf))
-    bed.tell(StopInstance("i1", 1))
+    await bed.tell(StopInstance("i1", 1))
     await bed.clock.sleeping(20)
     await bed.clock.advance(20)
     await bed.clock.sleeping(5)
@@ -139,7 +139,7 @@ async def test_a_server_that_ignores_everything_is_killed_and_it_is_said(bed: Be
 
 async def test_a_game_without_a_stop_line_gets_the_signal_at_once(bed: Bed) -> None:
     await bed.running(game=game(stop={"signal": "SIGINT"}))
-    bed.tell(StopInstance("i1", 1))
+    await bed.tell(StopInstance("i1", 1))
     report = await bed.expect(NodeStatus.STOPPED)
     assert report.exit_code == 130
     assert bed.runtime.heard("i1") == ()
@@ -148,9 +148,9 @@ async def test_a_game_without_a_stop_line_gets_the_signal_at_once(bed: Bed) -> N
 async def test_a_kill_does_not_wait_for_the_grace(bed: Bed) -> None:
     deaf = {"FAKE_READY_LINE": "Server Booted", "FAKE_IGNORE_STOP": "1", "FAKE_IGNORE_SIGNALS": "1"}
     await bed.running(game=game(environment=deaf))
-    bed.tell(StopInstance("i1", 1))
+    await bed.tell(StopInstance("i1", 1))
     await bed.clock.sleeping(20)
-    bed.tell(StopInstance("i1", 1, kill=True))
+    await bed.tell(StopInstance("i1", 1, kill=True))
     report = await bed.expect(NodeStatus.STOPPED)
     assert (report.exit_code, report.problem) == (137, None)
     assert bed.clock.monotonic() == 0
@@ -158,7 +158,7 @@ async def test_a_kill_does_not_wait_for_the_grace(bed: Bed) -> None:
 
 async def test_a_crash_while_stopping_is_not_hidden(bed: Bed) -> None:
     await bed.running(game=game(environment={"FAKE_READY_LINE": "Server Booted", "FAKE_IGNORE_STOP": "1"}))
-    bed.tell(StopInstance("i1", 1))
+    await bed.tell(StopInstance("i1", 1))
     await bed.clock.sleeping(20)
     bed.runtime.crash("i1", exit_code=139)
     report = await bed.expect(NodeStatus.FAILED)
@@ -167,19 +167,19 @@ async def test_a_crash_while_stopping_is_not_hidden(bed: Bed) -> None:
 
 async def test_a_stop_of_what_failed_or_is_only_prepared_is_stopped(bed: Bed) -> None:
     await bed.prepared()
-    bed.tell(StopInstance("i1", 1))
+    await bed.tell(StopInstance("i1", 1))
     await bed.expect(NodeStatus.STOPPED)
-    bed.tell(StartInstance("i1", 2))
+    await bed.tell(StartInstance("i1", 2))
     await bed.expect(NodeStatus.RUNNING, 2)
     bed.runtime.crash("i1")
     await bed.expect(NodeStatus.FAILED, 2)
-    bed.tell(StopInstance("i1", 2))
+    await bed.tell(StopInstance("i1", 2))
     await bed.expect(NodeStatus.STOPPED, 2)
 
 
 async def test_a_running_server_can_be_destroyed(bed: Bed) -> None:
     await bed.running()
-    bed.tell(DestroyInstance("i1", 1))
+    await bed.tell(DestroyInstance("i1", 1))
     await bed.expect(NodeStatus.DESTROYED)
     assert not bed.runtime.specs()
     assert "failed" not in bed.sent.statuses()
@@ -188,14 +188,14 @@ async def test_a_running_server_can_be_destroyed(bed: Bed) -> None:
 async def test_players_are_told_as_they_come_and_go(bed: Bed) -> None:
     watched = game(players={"join": r"Player '(?P<name>\w+)' joined", "leave": r"Removing player '(?P<name>\w+)'"})
     await bed.running(game=watched)
-    await bed.agent.type_line("i1", "fake join Ada")
+    await bed.agent.send_line("i1", "fake join Ada")
     assert await bed.sent.until(lambda: bed.sent.reports[-1].players) == ("Ada",)
-    await bed.agent.type_line("i1", "fake join Bob")
-    await bed.agent.type_line("i1", "fake join Ada")
-    await bed.agent.type_line("i1", "fake leave Ada")
+    await bed.agent.send_line("i1", "fake join Bob")
+    await bed.agent.send_line("i1", "fake join Ada")
+    await bed.agent.send_line("i1", "fake leave Ada")
     await bed.clock.sleeping(1)
     assert bed.sent.reports[-1].players == ("Ada",)
     await bed.clock.advance(1)
     assert bed.sent.reports[-1].players == ("Bob",)
-    bed.tell(StopInstance("i1", 1))
+    await bed.tell(StopInstance("i1", 1))
     assert (await bed.expect(NodeStatus.STOPPED)).players == ()

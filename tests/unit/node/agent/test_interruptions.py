@@ -24,9 +24,9 @@ ENDS = {KILL: NodeStatus.STOPPED, STOP: NodeStatus.STOPPED, DESTROY: NodeStatus.
 @pytest.mark.parametrize("command", [KILL, STOP, DESTROY])
 async def test_a_preparation_is_dropped_at_once(bed: Bed, command: InstanceCommand) -> None:
     bed.directories.seconds = 100
-    bed.tell(assignment())
+    await bed.tell(assignment())
     await bed.clock.sleeping(50)
-    bed.tell(command)
+    await bed.tell(command)
     await bed.expect(ENDS[command])
     assert bed.clock.monotonic() == 0
     assert not bed.directories.on_disk
@@ -40,9 +40,9 @@ async def test_a_container_that_is_being_started_does_not_appear_after_the_end(
     bed: Bed, command: InstanceCommand
 ) -> None:
     await bed.prepared(game=SLOW_START)
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.clock.sleeping(2)
-    bed.tell(command)
+    await bed.tell(command)
     await bed.settle()
     assert not bed.runtime.specs()
     await bed.clock.advance(2)
@@ -54,9 +54,9 @@ async def test_a_container_that_is_being_started_does_not_appear_after_the_end(
 @pytest.mark.parametrize("command", [KILL, STOP, DESTROY])
 async def test_waiting_for_readiness_is_dropped_at_once(bed: Bed, command: InstanceCommand) -> None:
     await bed.prepared(game=SLOW_READY)
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.clock.sleeping(30)
-    bed.tell(command)
+    await bed.tell(command)
     await bed.expect(ENDS[command])
     assert bed.clock.monotonic() == 0
     assert not await bed.is_running()
@@ -66,18 +66,18 @@ async def test_waiting_for_readiness_is_dropped_at_once(bed: Bed, command: Insta
 @pytest.mark.parametrize("command", [KILL, DESTROY])
 async def test_a_stop_under_way_is_overtaken(bed: Bed, command: InstanceCommand) -> None:
     await bed.running(game=SLOW_STOP)
-    bed.tell(STOP)
+    await bed.tell(STOP)
     await bed.clock.sleeping(15)
-    bed.tell(command)
+    await bed.tell(command)
     await bed.expect(ENDS[command])
     assert bed.clock.monotonic() == 0
 
 
 async def test_a_restart_while_it_stops_waits_for_the_end_and_starts_once(bed: Bed) -> None:
     await bed.running(game=SLOW_STOP)
-    bed.tell(STOP)
+    await bed.tell(STOP)
     await bed.clock.sleeping(15)
-    bed.tell(StartInstance("i1", 2))
+    await bed.tell(StartInstance("i1", 2))
     await bed.expect(NodeStatus.STARTING, 2)
     await bed.clock.advance(15)
     await bed.expect(NodeStatus.RUNNING, 2)
@@ -85,55 +85,55 @@ async def test_a_restart_while_it_stops_waits_for_the_end_and_starts_once(bed: B
 
 
 async def test_commands_that_come_twice_change_nothing(bed: Bed) -> None:
-    bed.tell(assignment(), assignment())
+    await bed.tell(assignment(), assignment())
     await bed.expect(NodeStatus.PREPARED)
-    bed.tell(assignment())
+    await bed.tell(assignment())
     await bed.expect(NodeStatus.PREPARED)
-    bed.tell(StartInstance("i1", 1), StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1), StartInstance("i1", 1))
     await bed.expect(NodeStatus.RUNNING)
     first = bed.runtime.specs()["i1"]
-    bed.tell(StartInstance("i1", 1), assignment())
+    await bed.tell(StartInstance("i1", 1), assignment())
     await bed.expect(NodeStatus.RUNNING)
     await bed.expect(NodeStatus.RUNNING)
     assert bed.runtime.specs()["i1"] is first
-    bed.tell(STOP, STOP, STOP)
+    await bed.tell(STOP, STOP, STOP)
     await bed.expect(NodeStatus.STOPPED)
-    bed.tell(STOP, StartInstance("i1", 1))
+    await bed.tell(STOP, StartInstance("i1", 1))
     await bed.expect(NodeStatus.STOPPED)
     await bed.expect(NodeStatus.STOPPED)
     assert not await bed.is_running()
     assert bed.runtime.heard("i1") == ("stop",)
-    bed.tell(DESTROY)
+    await bed.tell(DESTROY)
     await bed.expect(NodeStatus.DESTROYED)
-    bed.tell(DESTROY)
+    await bed.tell(DESTROY)
     await bed.expect(NodeStatus.DESTROYED)
 
 
 async def test_a_repeated_command_reports_where_things_are(bed: Bed) -> None:
     await bed.prepared(game=SLOW_READY)
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.expect(NodeStatus.STARTING)
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     assert (await bed.expect(NodeStatus.STARTING)).step == "container"
 
 
 async def test_older_commands_are_ignored(bed: Bed) -> None:
     await bed.running(generation=5)
-    count = len(bed.sent.messages)
-    bed.tell(
+    count = len(bed.sent.reports)
+    await bed.tell(
         assignment(generation=4),
         StartInstance("i1", 4),
         StopInstance("i1", 4, kill=True),
         DestroyInstance("i1", 4),
     )
     await bed.settle()
-    assert len(bed.sent.messages) == count + 1, "the answer to the test's own question"
+    assert len(bed.sent.reports) == count
     assert await bed.is_running()
 
 
 async def test_a_new_preparation_replaces_an_old_one_under_way(bed: Bed) -> None:
     bed.directories.seconds = 100
-    bed.tell(assignment())
+    await bed.tell(assignment())
     await bed.clock.sleeping(50)
     bed.directories.seconds = 0
     await bed.prepared(generation=2)
@@ -146,11 +146,11 @@ async def test_a_new_preparation_replaces_an_old_one_under_way(bed: Bed) -> None
 async def test_nothing_overtakes_a_destruction(bed: Bed) -> None:
     await bed.running()
     bed.directories.cannot_destroy = ContainerFault(verb="remove", instance="i1", why="busy")
-    bed.tell(DESTROY)
+    await bed.tell(DESTROY)
     failed = await bed.expect(NodeStatus.FAILED)
     assert failed.problem is not None
     assert failed.problem.code == "container_fault"
-    bed.tell(assignment(generation=2), StartInstance("i1", 2))
+    await bed.tell(assignment(generation=2), StartInstance("i1", 2))
     await bed.settle()
     bed.directories.cannot_destroy = None
     await bed.pass_time_until(lambda: bed.sent.statuses()[-1] == "destroyed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +13,6 @@ from hytopus.wire.messages import (
     DestroyInstance,
     InstanceCommand,
     InstanceReport,
-    NodeMessage,
     NodeStatus,
     StartInstance,
     StopInstance,
@@ -24,17 +24,17 @@ READY = {"FAKE_READY_LINE": "Server Booted"}
 
 
 def inventory(bed: Bed) -> dict[str, str]:
-    return {report.instance_id: report.status.value for report in bed.agent.registration().inventory}
+    return {report.instance_id: report.status.value for report in bed.agent.inventory()}
 
 
 async def test_a_running_server_is_adopted_and_not_touched(bed: Bed) -> None:
     await bed.running()
     first = bed.runtime.specs()["i1"]
     await bed.restart_agent()
-    (report,) = bed.agent.registration().inventory
-    assert (report.status, report.generation, report.restored) == (NodeStatus.RUNNING, 1, True)
+    (report,) = bed.agent.inventory()
+    assert (report.status, report.generation) == (NodeStatus.RUNNING, 1)
     assert bed.runtime.specs()["i1"] is first
-    bed.tell(StopInstance("i1", 1))
+    await bed.tell(StopInstance("i1", 1))
     assert (await bed.expect(NodeStatus.STOPPED)).exit_kind == "clean"
 
 
@@ -68,23 +68,23 @@ async def test_a_server_that_was_removed_meanwhile_has_vanished(bed: Bed) -> Non
 
 async def test_a_preparation_that_was_interrupted_waits_for_the_brain_to_repeat_it(bed: Bed) -> None:
     bed.directories.seconds = 100
-    bed.tell(assignment())
+    await bed.tell(assignment())
     await bed.clock.sleeping(50)
     bed.directories.seconds = 0
     await bed.restart_agent()
     assert inventory(bed) == {"i1": "preparing"}
     assert not bed.directories.on_disk
-    bed.tell(assignment())
+    await bed.tell(assignment())
     await bed.expect(NodeStatus.PREPARED)
     await bed.restart_agent()
     assert inventory(bed) == {"i1": "prepared"}
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.expect(NodeStatus.RUNNING)
 
 
 async def test_a_server_that_became_ready_meanwhile_is_running(bed: Bed) -> None:
     await bed.prepared(game=game(environment={**READY, "FAKE_READY_AFTER": "30"}))
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.clock.sleeping(30)
     await bed.kill_agent()
     await bed.clock.advance(30)
@@ -94,7 +94,7 @@ async def test_a_server_that_became_ready_meanwhile_is_running(bed: Bed) -> None
 
 async def test_the_deadline_for_readiness_counts_from_the_start_of_the_container(bed: Bed) -> None:
     await bed.prepared(game=game(environment={"FAKE_READY_AFTER": "never"}))
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.clock.sleeping(60)
     await bed.clock.advance(40)
     await bed.restart_agent()
@@ -109,20 +109,20 @@ async def test_the_deadline_for_readiness_counts_from_the_start_of_the_container
 async def test_a_start_without_a_container_waits_for_the_brain_to_repeat_it(bed: Bed) -> None:
     await bed.prepared()
     bed.runtime.go_down()
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.expect(NodeStatus.STARTING)
     await bed.kill_agent()
     bed.runtime.come_back()
     await bed.start_agent()
     assert inventory(bed) == {"i1": "starting"}
     assert not bed.runtime.specs()
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.expect(NodeStatus.RUNNING)
 
 
 async def test_a_stop_under_way_goes_on_by_itself(bed: Bed) -> None:
     await bed.running(game=game(environment={**READY, "FAKE_STOP_TAKES": "15"}))
-    bed.tell(StopInstance("i1", 1))
+    await bed.tell(StopInstance("i1", 1))
     await bed.clock.sleeping(15)
     await bed.restart_agent()
     assert inventory(bed) == {"i1": "stopping"}
@@ -133,7 +133,7 @@ async def test_a_stop_under_way_goes_on_by_itself(bed: Bed) -> None:
 async def test_a_destruction_under_way_goes_on_by_itself(bed: Bed) -> None:
     await bed.running()
     bed.runtime.go_down()
-    bed.tell(DestroyInstance("i1", 1))
+    await bed.tell(DestroyInstance("i1", 1))
     await bed.settle()
     await bed.kill_agent()
     bed.runtime.come_back()
@@ -148,11 +148,11 @@ async def test_a_container_without_a_record_is_kept_and_can_be_stopped_and_destr
     await bed.kill_agent()
     await Journal(bed.root / "journal").forget("i1")
     await bed.start_agent()
-    (report,) = bed.agent.registration().inventory
+    (report,) = bed.agent.inventory()
     assert (report.status, report.generation) == (NodeStatus.RUNNING, 3)
-    bed.tell(StopInstance("i1", 3))
+    await bed.tell(StopInstance("i1", 3))
     assert (await bed.expect(NodeStatus.STOPPED, 3)).exit_code == 143
-    bed.tell(DestroyInstance("i1", 3))
+    await bed.tell(DestroyInstance("i1", 3))
     await bed.expect(NodeStatus.DESTROYED, 3)
     assert not bed.directories.on_disk
 
@@ -163,7 +163,7 @@ async def test_a_lost_record_of_a_running_server_needs_a_new_preparation(bed: Be
     (bed.root / "journal" / "instances" / "i1.json").write_text("{broken")
     await bed.start_agent()
     assert inventory(bed) == {"i1": "running"}
-    bed.tell(StopInstance("i1", 1), StartInstance("i1", 2))
+    await bed.tell(StopInstance("i1", 1), StartInstance("i1", 2))
     report = await bed.expect(NodeStatus.FAILED, 2)
     assert report.problem is not None
     assert report.problem.code == "not_prepared"
@@ -176,11 +176,11 @@ async def test_an_engine_that_is_away_at_the_start_does_not_hold_the_agent_up(be
     bed.runtime.go_down()
     await bed.start_agent()
     assert inventory(bed) == {"i1": "running"}
-    assert not (await bed.agent.heartbeat()).load.engine_up
+    assert not (bed.agent.heartbeat()).load.engine_up
     bed.runtime.come_back()
     bed.runtime.crash("i1")
     await bed.pass_time_until(lambda: bed.sent.statuses()[-1] == "failed")
-    assert (await bed.agent.heartbeat()).load.engine_up
+    assert (bed.agent.heartbeat()).load.engine_up
 
 
 @pytest.mark.parametrize("kill", [False, True])
@@ -189,26 +189,27 @@ async def test_an_engine_restart(bed: Bed, kill: bool) -> None:
     bed.runtime.go_down(kill=kill)
     await bed.clock.advance(5)
     assert bed.sent.statuses()[-1] == "running"
-    assert not (await bed.agent.heartbeat()).load.engine_up
+    assert not (bed.agent.heartbeat()).load.engine_up
     bed.runtime.come_back()
     if kill:
         await bed.pass_time_until(lambda: bed.sent.statuses()[-1] == "failed")
         assert bed.sent.reports[-1].exit_code == 137
-        bed.tell(StartInstance("i1", 2))
+        await bed.tell(StartInstance("i1", 2))
         await bed.expect(NodeStatus.RUNNING, 2)
         return
     await bed.pass_time_until(lambda: bed.agent.sample().engine_up)
     assert bed.sent.statuses()[-1] == "running"
     bed.runtime.say("i1", "still here")
-    lines = await bed.ask("logs", tail=10)
-    assert [line["text"] for line in lines["lines"]] == ["Server Booted", "still here"]
+    async with asyncio.timeout(5):
+        while [line["text"] for line in (await bed.ask("logs", tail=10))["lines"]] != ["Server Booted", "still here"]:
+            await bed.clock.advance(1)
 
 
 @pytest.mark.parametrize("command", [StopInstance("i1", 1), StopInstance("i1", 1, kill=True), DestroyInstance("i1", 1)])
 async def test_commands_wait_for_an_engine_that_is_away(bed: Bed, command: InstanceCommand) -> None:
     await bed.running()
     bed.runtime.go_down()
-    bed.tell(command)
+    await bed.tell(command)
     await bed.settle()
     await bed.clock.advance(100)
     assert bed.sent.statuses()[-1] in {"running", "stopping"}
@@ -220,7 +221,7 @@ async def test_commands_wait_for_an_engine_that_is_away(bed: Bed, command: Insta
 async def test_a_start_gives_up_on_an_engine_that_stays_away(bed: Bed) -> None:
     await bed.prepared()
     bed.runtime.go_down()
-    bed.tell(StartInstance("i1", 1))
+    await bed.tell(StartInstance("i1", 1))
     await bed.pass_time_until(lambda: bed.sent.statuses()[-1] == "failed", step=5)
     assert bed.sent.reports[-1].problem is not None
     assert bed.sent.reports[-1].problem.code == "engine_unavailable"
@@ -241,9 +242,9 @@ class Brain:
     def see(self, report: InstanceReport) -> None:
         if report.status is not self.status:
             self.status = report.status
-            self.command()
+            self.commanding = asyncio.ensure_future(self.command())
 
-    def command(self) -> None:
+    async def command(self) -> None:
         wanted: dict[NodeStatus | None, InstanceCommand] = {
             None: assignment(),
             NodeStatus.PREPARING: assignment(),
@@ -257,12 +258,12 @@ class Brain:
                 NodeStatus.STOPPED: DestroyInstance("i1", 1),
             }
         if self.status in wanted:
-            self.bed.tell(wanted[self.status])
+            await self.bed.tell(wanted[self.status])
 
-    def connect(self) -> None:
-        for report in self.bed.agent.registration().inventory:
+    async def connect(self) -> None:
+        for report in self.bed.agent.inventory():
             self.status = report.status
-        self.command()
+        await self.command()
 
 
 class Counting(FakeRuntime):
@@ -287,7 +288,7 @@ async def test_killed_at_every_report_it_converges_and_starts_once(bed: Bed, kil
     brain = Brain(bed, destroyed=destroyed)
     dies = _mortal(bed, brain, kill_at)
     for _ in range(5):
-        brain.connect()
+        await brain.connect()
         await bed.sent.until(lambda: dies() or brain.done)  # noqa: B023 - called before the loop goes on
         if brain.done:
             break
@@ -296,7 +297,7 @@ async def test_killed_at_every_report_it_converges_and_starts_once(bed: Bed, kil
     else:
         await bed.restart_agent()
         _mortal(bed, brain, 10_000)
-        brain.connect()
+        await brain.connect()
     await bed.sent.until(lambda: brain.done)
     assert runtime.started == 1
     assert bool(runtime.specs()) is not destroyed
@@ -308,11 +309,11 @@ def _mortal(bed: Bed, brain: Brain, kill_at: int) -> Callable[[], bool]:
     left = kill_at
     dead = False
 
-    def hear(message: NodeMessage) -> None:
+    def hear(report: InstanceReport) -> None:
         nonlocal left, dead
         left -= 1
-        if isinstance(message, InstanceReport) and not dead:
-            brain.see(message)
+        if not dead:
+            brain.see(report)
         if left == 0:
             dead = True
             bed.strike()
