@@ -1,0 +1,5 @@
+-- Filled in when the instance is prepared.
+return {
+    greeting = [[${GREETING}]],
+    instance = [[${INSTANCE_NAME}]],
+}
