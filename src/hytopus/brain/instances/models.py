@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, text
+from sqlalchemy import BigInteger, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hytopus.brain.db.base import Base
@@ -81,7 +81,8 @@ class Instance(Base):
     restarts: Mapped[int] = mapped_column(default=0)
     restarts_since: Mapped[datetime | None]
     """How often it was started again by itself, and since when that is counted."""
-    report_sequence: Mapped[int] = mapped_column(default=0)
+    report_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Of the last report taken in; microseconds of the node's clock when its agent started, and counted from there."""
 
     placement: Mapped[dict[str, Any] | None]
     """Why it is where it is: at, score, candidates."""

@@ -97,7 +97,7 @@ class UpgradeInstance(Schema):
 
 
 class ConsoleLine(Schema):
-    line: Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\r\n\0]*$")]
+    line: Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\r\n\x00]*$")]
 
 
 class NodeRef(Output):

@@ -1,0 +1,306 @@
+"""A whole installation in one process: a Brain on a real database, and any number of nodes, on a clock moved by hand.
+
+The Brain's code, the gateway, the link and the codec are the real ones; only the network is memory and the machines
+are toys. Brain and agents can be killed and started again at any moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select
+
+from hytopus.brain.activity.models import Event
+from hytopus.brain.gateway.gateway import Gateway, Peer
+from hytopus.brain.gateway.session import serve
+from hytopus.brain.instances import commands
+from hytopus.brain.instances.creation import create
+from hytopus.brain.instances.loops import run_loops
+from hytopus.brain.instances.models import Instance, PortLease
+from hytopus.brain.instances.queries import find, held_by_node
+from hytopus.brain.instances.schemas import CreateInstance
+from hytopus.brain.instances.settings import InstanceSettings
+from hytopus.brain.instances.states import State, Wanted
+from hytopus.brain.nodes import commands as nodes
+from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.presence import Presence
+from hytopus.brain.nodes.queries import all_nodes
+from hytopus.brain.nodes.settings import NodeSettings
+from hytopus.errors import HytopusError
+from hytopus.node.link.link import Link
+from hytopus.node.link.outbox import Outbox
+from hytopus.storage.memory import MemoryStore
+from hytopus.wire.channel import LinkClosed, NodeChannel, StreamChannel
+from hytopus.wire.memory import Faults, memory_pair
+from hytopus.wire.messages import NodeFacts
+from tests.harness.clock import ManualClock
+from tests.harness.database import sqlite_url, watched_database
+from tests.harness.factories import GAMES, OPERATOR, add, make_template
+from tests.harness.quiet import Quiet, WatchedDatabase
+from tests.harness.toy import ToyAgent, ToyMachine, World
+
+FACTS = NodeFacts(
+    cpus=16.0, memory_mb=16384, disk_mb=65536, slots=16, address="203.0.113.5", port_first=30000, port_last=30099
+)
+
+
+@dataclass
+class ToyNode:
+    """A machine, its agent if one runs, and the state of its cable."""
+
+    node_id: str
+    machine: ToyMachine
+    faults: Faults
+    agent: ToyAgent | None = None
+    task: asyncio.Task[None] | None = None
+
+
+@dataclass
+class Complaints:
+    """What the code under test has logged as a failure: in a simulation nothing of that kind may happen."""
+
+    errors: list[str] = field(default_factory=list)
+
+    def __call__(self, _logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+        if method in ("error", "exception", "critical") or event.get("event") == "report dropped":
+            self.errors.append(f"{event}")
+        raise structlog.DropEvent
+
+
+class Cluster:
+    """Open it with `open_cluster`."""
+
+    def __init__(self, database: WatchedDatabase, quiet: Quiet, complaints: Complaints, seed: int) -> None:
+        self.database, self.quiet, self.complaints = database, quiet, complaints
+        self.clock = ManualClock(quiet.wait)
+        self.world = World()
+        self.nodes: dict[str, ToyNode] = {}
+        self.random = random.Random(seed)
+        self.node_settings = NodeSettings(heartbeat_seconds=10, suspect_after=35, offline_after=60)
+        self.instance_settings = InstanceSettings(lost_after_s=30, preparing_s=120)
+        self._brain: asyncio.Task[None] | None = None
+        self._gateway: Gateway | None = None
+        self._sessions: set[asyncio.Task[None]] = set()
+
+    @property
+    def brain_up(self) -> bool:
+        return self._brain is not None
+
+    async def start_brain(self) -> None:
+        if self._brain is not None:
+            return
+        presence = Presence(self.node_settings, self.clock, self.database.signals)
+        self._gateway = Gateway(self.database, MemoryStore(self.clock), presence, clock=self.clock)
+        loops = run_loops(
+            self.database, presence, clock=self.clock, nodes=self.node_settings, instances=self.instance_settings
+        )
+        self._brain = asyncio.create_task(loops)
+
+    async def kill_brain(self) -> None:
+        """Everything it was doing stops in the middle; only what is committed stays."""
+        if self._brain is None or self._gateway is None:
+            return
+        self._gateway.sessions.closing = True
+        await _cancel(self._brain, *self._sessions)
+        self._brain = self._gateway = None
+
+    async def add_node(self, name: str, **facts: Any) -> ToyNode:
+        async with self.database.write() as session:
+            node = await nodes.join(session, name, at=self.clock.now())
+            node_id = node.id
+        known = {key: getattr(FACTS, key) for key in FACTS.__slots__}
+        machine = ToyMachine(name, self.world, NodeFacts(**{**known, **facts}))
+        toy = ToyNode(node_id, machine, Faults(seed=self.random.randrange(2**32)))
+        self.nodes[name] = toy
+        self.start_agent(toy)
+        return toy
+
+    def start_agent(self, node: ToyNode) -> None:
+        if node.task is not None:
+            return
+        outbox = Outbox(self.clock)
+        node.agent = ToyAgent(node.machine, outbox, self.clock)
+        link = Link(node.agent, outbox, _Dialer(self, node), agent_id=node.node_id, clock=self.clock)
+        node.task = asyncio.create_task(_run_agent(node.agent, link))
+
+    async def kill_agent(self, node: ToyNode) -> None:
+        """The agent dies; what it started goes on."""
+        if node.task is not None:
+            task, node.task, node.agent = node.task, None, None
+            await _cancel(task)
+
+    async def power_off(self, node: ToyNode) -> None:
+        await self.kill_agent(node)
+        node.machine.power_off()
+
+    def dial(self, node: ToyNode) -> NodeChannel:
+        if self._gateway is None:
+            raise LinkClosed(cause="the Brain is down")
+        ours, theirs = memory_pair(self.clock, faults=node.faults)
+        task = asyncio.create_task(serve(theirs, Peer(node.node_id), self._gateway))
+        self._sessions.add(task)
+        task.add_done_callback(self._sessions.discard)
+        return ours
+
+    async def create(self, name: str, **body: Any) -> None:
+        wanted = CreateInstance.model_validate({"name": name, "layers": ["base"], **body})
+        async with self.database.write() as session:
+            await create(session, wanted, games=GAMES, actor=OPERATOR, now=self.clock.now())
+
+    async def ask(self, verb: str, name: str) -> None:
+        """What an operator asks; that it may be refused is part of the game."""
+        try:
+            async with self.database.write() as session:
+                instance = await find(session, name, lock=True)
+                await getattr(commands, verb)(session, instance, actor=OPERATOR, now=self.clock.now())
+        except HytopusError:
+            return
+
+    async def decide(self, verb: str, node: ToyNode, **values: Any) -> None:
+        """`cordon`, `uncordon`, `drain`, `undrain`, `set_dev_mode`."""
+        async with self.database.write() as session:
+            row = await session.get(Node, node.node_id, with_for_update=True)
+            getattr(nodes, verb)(session, row, actor=OPERATOR, at=self.clock.now(), **values)
+
+    async def instances(self) -> list[Instance]:
+        async with self.database.read() as session:
+            alive = select(Instance).where(Instance.state != State.DESTROYED).order_by(Instance.name)
+            return list(await session.scalars(alive))
+
+    async def transitions(self) -> list[tuple[str, State, State]]:
+        """Every change of state the event log has: instance, from, to."""
+        async with self.database.read() as session:
+            rows = await session.scalars(select(Event).where(Event.subject_kind == "instance").order_by(Event.id))
+            return [
+                (event.subject_id, State(event.data["from"]), State(event.data["to"]))
+                for event in rows
+                if "from" in event.data
+            ]
+
+    async def check(self) -> None:
+        """What must hold at every moment."""
+        assert not self.world.broken, self.world.broken
+        assert not self.complaints.errors, self.complaints.errors[:3]
+        async with self.database.read() as session:
+            held = await held_by_node(session)
+            for node in await all_nodes(session):
+                if (used := held.get(node.id)) is None or not node.memory_mb:
+                    continue
+                assert used.memory_mb <= node.memory_mb, (node.name, used)
+                assert used.cpus <= node.cpus + 1e-6, (node.name, used)
+                assert used.disk_mb <= node.disk_mb, (node.name, used)
+                assert used.slots <= node.slots, (node.name, used)
+            orphaned = select(func.count()).where(
+                PortLease.instance_id == Instance.id,
+                (Instance.state == State.DESTROYED) | (Instance.node_id != PortLease.node_id),
+            )
+            assert await session.scalar(orphaned) == 0
+
+    async def heal(self) -> None:
+        """No more faults: everything is up, reachable and fast."""
+        await self.start_brain()
+        for node in self.nodes.values():
+            node.faults.delay = node.faults.duplicate = 0.0
+            node.faults.heal()
+            timing = node.machine.timing
+            timing.s3_up, timing.ignores_stop, timing.never_ready = True, False, False
+            self.start_agent(node)
+
+    async def converge(self, rounds: int = 8, seconds: float = 200) -> None:
+        """Let time pass, trying failed instances again as an operator would, until everything is as asked."""
+        for _ in range(rounds):
+            await self.clock.advance(seconds)
+            await self.check()
+            for instance in await self.instances():
+                if instance.state is State.FAILED and instance.wanted is Wanted.RUNNING:
+                    await self.ask("start", instance.id)
+            if not await self.unfinished():
+                return
+        raise AssertionError(f"does not converge: {await self.unfinished()}")
+
+    async def unfinished(self) -> list[str]:
+        """Instances that are not as they are asked to be, and machines that do not agree with the Brain."""
+        wrong: list[str] = []
+        instances = await self.instances()
+        by_machine = {node.node_id: node.machine for node in self.nodes.values()}
+        for instance in instances:
+            if not _is_as_asked(instance):
+                wrong.append(f"{instance.name}: {instance.state} but {instance.wanted}, {instance.problem}")
+            elif instance.state is State.RUNNING and instance.id not in by_machine[instance.node_id or ""].processes:
+                wrong.append(f"{instance.name}: running, but there is no process")
+        running = {instance.id for instance in instances if instance.state is State.RUNNING}
+        wrong += [f"{instance_id}: a process nobody asked for" for instance_id in self.world.running.keys() - running]
+        known = {(instance.node_id, instance.id) for instance in instances}
+        for node_id, machine in by_machine.items():
+            wrong += [f"{key}: left over on {machine.name}" for key in machine.disk if (node_id, key) not in known]
+        return wrong
+
+
+def _is_as_asked(instance: Instance) -> bool:
+    match instance.wanted:
+        case Wanted.RUNNING:
+            waits = instance.state in (State.REQUESTED, State.STOPPED) and instance.waiting is not None
+            return instance.state is State.RUNNING or waits
+        case Wanted.STOPPED:
+            waits = instance.state is State.REQUESTED and instance.waiting is not None
+            return instance.state in (State.STOPPED, State.FAILED) or waits
+        case Wanted.DESTROYED:
+            return False
+
+
+@asynccontextmanager
+async def open_cluster(directory: Path, *, seed: int = 0) -> AsyncIterator[Cluster]:
+    """A Brain that runs, with the template `base` and no nodes yet."""
+    random.seed(seed)
+    quiet, complaints = Quiet(), Complaints()
+    quiet.watch_threads()
+    configured = structlog.get_config()
+    structlog.configure(processors=[complaints], cache_logger_on_first_use=False)
+    try:
+        async with watched_database(sqlite_url(directory), quiet) as database:
+            await add(database, *make_template())
+            cluster = Cluster(database, quiet, complaints, seed)
+            try:
+                await cluster.start_brain()
+                yield cluster
+            finally:
+                for node in cluster.nodes.values():
+                    await cluster.kill_agent(node)
+                await cluster.kill_brain()
+    finally:
+        structlog.configure(**configured)
+
+
+class _Dialer:
+    def __init__(self, cluster: Cluster, node: ToyNode) -> None:
+        self._cluster, self._node = cluster, node
+
+    async def session(self) -> NodeChannel:
+        return self._cluster.dial(self._node)
+
+    async def stream(self) -> StreamChannel:
+        raise LinkClosed(cause="toys have no streams")
+
+    async def close(self) -> None:
+        return
+
+
+async def _run_agent(agent: ToyAgent, link: Link) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(agent.run())
+        tasks.create_task(link.run())
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
