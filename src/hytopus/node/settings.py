@@ -54,7 +54,7 @@ class DockerSettings(_Section):
 class CacheSettings(_Section):
     parallel_prepares: Annotated[int, Field(ge=1, le=64)] = 4
     """Instances that are prepared at once, on the whole node."""
-    max_layer_mb: Annotated[int, Field(ge=1)] = 32 * 1024
+    max_layer_mb: Annotated[int, Field(ge=1)] = 50 * 1024
     """Unpacked; a larger template is refused."""
     max_layer_files: Annotated[int, Field(ge=1)] = 500_000
 

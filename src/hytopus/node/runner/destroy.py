@@ -42,7 +42,7 @@ async def _remove_directory(instance: Instance) -> None:
 
 
 async def _remove_logs(instance: Instance) -> None:
-    await asyncio.to_thread(shutil.rmtree, instance.folder.parent, ignore_errors=True)
+    await asyncio.to_thread(shutil.rmtree, instance.folder, ignore_errors=True)
 
 
 UNDO: Final[tuple[Callable[[Instance], Awaitable[None]], ...]] = (_remove_container, _remove_directory, _remove_logs)

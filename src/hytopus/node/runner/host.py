@@ -97,7 +97,7 @@ class Host:
     """Into the outbox, which gives it its number: never blocks, never raises, whether or not a Brain is connected."""
     renew_urls: Callable[[str, int], None]
     logs: Path
-    """`<logs>/<instance id>/logs` keeps what servers said before they failed."""
+    """`<logs>/<instance id>` keeps what servers said before they failed."""
     ports_taken: Callable[[Sequence[PortBinding]], PortBinding | None] = first_taken
     probe: Callable[[Probe, int], Awaitable[bool]] = ask
     observe: Callable[[str, float], None] = lambda step, seconds: None

@@ -89,7 +89,8 @@ class Instance:
 
     @property
     def folder(self) -> Path:
-        return self.host.logs / self.id / "logs"
+        """Where the position in its output and the logs of failures are kept."""
+        return self.host.logs / self.id
 
     @property
     def players(self) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ class Bed:
             clock=self.clock,
             report=self.sent.report,
             renew_urls=self.sent.renew_urls,
-            logs=self.root / "instances",
+            logs=self.root / "logs",
             ports_taken=lambda ports: self.taken,
             probe=self._probe,
         )

@@ -85,7 +85,7 @@ async def test_an_agent_that_was_killed_before_its_first_checkpoint_reads_from_t
     await bed.running()
     bed.runtime.say("i1", "two")
     await bed.kill_agent()
-    (bed.root / "instances" / "i1" / "logs" / "position.json").unlink()
+    (bed.root / "logs" / "i1" / "position.json").unlink()
     await bed.start_agent()
     reader = Reader(bed, tail=10)
     assert await reader.until("two") == [(1, "Server Booted"), (2, "two")]

@@ -47,7 +47,7 @@ async def test_the_log_of_a_failure_is_kept_with_secrets_masked(bed: Bed) -> Non
     bed.runtime.crash("i1")
     report = await bed.expect(NodeStatus.FAILED)
     assert report.log_tail[-1] == "token ******** is wrong"
-    (file,) = (bed.root / "instances" / "i1" / "logs").glob("*.log")
+    (file,) = (bed.root / "logs" / "i1").glob("*.log")
     assert "token ******** is wrong" in file.read_text()
     assert "very-secret" not in file.read_text()
 

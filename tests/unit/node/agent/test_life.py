@@ -33,7 +33,7 @@ async def test_from_layers_to_players_to_nothing(bed: Bed) -> None:
     ]  # fmt: skip
     assert not bed.runtime.specs()
     assert not bed.directories.on_disk
-    assert not list((bed.root / "instances").rglob("*"))
+    assert not list((bed.root / "logs").rglob("*"))
     assert not (await Journal(bed.root / "journal").load()).records
     assert bed.agent.inventory() == ()
 
