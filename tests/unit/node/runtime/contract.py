@@ -222,7 +222,7 @@ class RuntimeContract:
             await bench.runtime.kill(spec.instance_id)
             await ended(bench.runtime, spec.instance_id)
             await bench.runtime.remove(spec.instance_id)
-            mine = await eventually(lambda: _complete(events, spec.instance_id), what="the removal's event")
+            mine = await eventually(lambda: complete(events, spec.instance_id), what="the removal's event")
         assert [event.kind for event in mine] == ["started", "exited", "removed"]
         assert {event.generation for event in mine} == {7}
 
@@ -294,6 +294,6 @@ async def watched(bench: Bench) -> AsyncIterator[list[ContainerEvent]]:
         await asyncio.gather(watcher, return_exceptions=True)
 
 
-def _complete(events: list[ContainerEvent], instance_id: str) -> list[ContainerEvent]:
+def complete(events: list[ContainerEvent], instance_id: str) -> list[ContainerEvent]:
     mine = [event for event in events if event.instance_id == instance_id]
     return mine if mine and mine[-1].kind == "removed" else []
