@@ -70,8 +70,7 @@ async def create(
     key
         Idempotency key: the same command with the same key makes one instance, however often it is sent.
     """
-    body: dict[str, Any] = {
-        "name": name,
+    asked: dict[str, Any] = {
         "layers": list(layers),
         "game": game,
         "variables": pairs(set, "--set"),
@@ -83,16 +82,16 @@ async def create(
         "tags": list(tag),
         "node": node,
         "dev": dev,
-        "autostart": autostart,
-        "environment": environment,
-        "metadata": pairs(meta, "--meta"),
     }
-    body = {field: value for field, value in body.items() if value is not None}
+    body = {field: value for field, value in asked.items() if value is not None}
     async with connect(options) as api:
         if preview:
             _show_preview(await api.post("/instances/preview", body), options)
             return
-        instance = await api.post("/instances", body, key=key)
+        more = {"name": name, "autostart": autostart, "metadata": pairs(meta, "--meta")}
+        if environment is not None:
+            more["environment"] = environment
+        instance = await api.post("/instances", {**body, **more}, key=key)
         await finish(api, instance, None, RUNNING if autostart else None, waiting, options)
 
 

@@ -53,7 +53,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
     if not count:
         print(empty)
         return
-    console().print(table)
+    _print(table)
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
@@ -64,7 +64,7 @@ def print_fields(fields: Mapping[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, value in shown.items():
         table.add_row(Text(name), cell(value))
-    console().print(table)
+    _print(table)
 
 
 def say(text: str) -> None:
@@ -75,11 +75,6 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """One line about what is going on, on standard error: it never mixes with a result."""
     print(text, file=sys.stderr, flush=True)
-
-
-def console() -> Console:
-    width = None if sys.stdout.isatty() else _WIDE
-    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
 
 
 def cell(value: Any) -> Text:
@@ -130,6 +125,15 @@ def age(moment: str | None, *, now: datetime | None = None) -> str:
 def clock_time(moment: str | None) -> str:
     """An API time as a person here reads it."""
     return parse_time(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
+
+
+def _print(table: Table) -> None:
+    width = None if sys.stdout.isatty() else _WIDE
+    console = Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():  # without the blanks that fill up the last column
+        print(line.rstrip())
 
 
 def parse_time(moment: str) -> datetime:

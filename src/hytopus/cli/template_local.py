@@ -10,8 +10,6 @@ from rich.text import Text
 
 from hytopus.cli.extras import needs
 from hytopus.cli.output import plain, print_json, print_table, say, size
-from hytopus.layers.lint import Level
-from hytopus.layers.lint import lint as find_faults
 from hytopus.layers.pack import pack as pack_directory
 
 _STYLES: Final = {"error": "bold red", "warning": "yellow"}
@@ -58,6 +56,9 @@ def lint(directory: Path, /, *, json: bool = False) -> int:
     json
         Print JSON on standard output, for scripts.
     """
+    from hytopus.layers.lint import Level
+    from hytopus.layers.lint import lint as find_faults
+
     findings = list(find_faults(directory))
     if json:
         print_json([{"level": each.level, "path": each.path, "message": each.message} for each in findings])

@@ -16,7 +16,6 @@ from hytopus.cli.progress import bytes_bar
 from hytopus.cli.transfer import download
 from hytopus.errors import HytopusError
 from hytopus.layers.compression import open_window
-from hytopus.layers.diff import diff as compare
 from hytopus.layers.reference import LayerReference
 from hytopus.layers.unpack import unpack
 
@@ -108,6 +107,8 @@ async def diff(
     options: Options = DEFAULTS,
 ) -> int:
     """Compare two templates, each a directory here or `id@version`. Exit code 1 where they differ."""
+    from hytopus.layers.diff import diff as compare
+
     async with AsyncExitStack() as stack:
         sides = [await _side(stack, text, options) for text in (old, new)]
         found = await asyncio.to_thread(lambda: list(compare(*sides)))
