@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from fastapi import APIRouter, Depends, FastAPI
 
@@ -20,7 +20,7 @@ from hytopus.brain.games.catalogue import Catalogue
 from hytopus.brain.http import idempotency, problems
 from hytopus.brain.http.edge import Edge
 from hytopus.brain.http.metrics import Metrics
-from hytopus.brain.http.middleware import RequestLog
+from hytopus.brain.http.middleware import BodyLimit, RequestLog
 from hytopus.brain.http.routing import PREFIX, mounted_routes
 from hytopus.brain.http.streams import Streams
 from hytopus.brain.templates.queries import Usage
@@ -28,7 +28,7 @@ from hytopus.errors import HytopusError
 from hytopus.kit.clock import Clock
 from hytopus.storage.base import ObjectStore
 
-MAX_BODY_BYTES = 4 << 20
+MAX_BODY_BYTES: Final = 4 << 20
 
 
 class DuplicateOperation(HytopusError):
@@ -67,11 +67,11 @@ def build_app(
         description="Steers templates, nodes and game server instances.",
         docs_url=None,  # its pages would load scripts from elsewhere into an admin's browser
         redoc_url=None,
-        max_body_size=MAX_BODY_BYTES,
         swagger_ui_oauth2_redirect_url=None,
     )
     problems.install(app)
     idempotency.install(app)
+    app.add_middleware(BodyLimit, most=MAX_BODY_BYTES)
     app.add_middleware(RequestLog)
     for router in features:
         app.include_router(router, prefix=PREFIX, dependencies=[Depends(authorise)])

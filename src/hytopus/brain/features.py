@@ -9,6 +9,7 @@ from hytopus.brain.activity.api import router as activity
 from hytopus.brain.authority.api import router as authority
 from hytopus.brain.games.api import router as games
 from hytopus.brain.instances.api import router as instances
+from hytopus.brain.instances.inspect_api import router as instance_inspection
 from hytopus.brain.instances.streams import router as instance_streams
 from hytopus.brain.nodes.api import router as nodes
 from hytopus.brain.overview.api import router as overview
@@ -22,6 +23,7 @@ API: Final = (
     authority,
     games,
     instances,
+    instance_inspection,
     instance_streams,
     nodes,
     overview,

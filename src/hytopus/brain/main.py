@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from fastapi import FastAPI
+from typing import Any
 
 from hytopus.brain.accounts.commands import ensure_admin
 from hytopus.brain.accounts.passwords import Passwords
@@ -57,44 +56,83 @@ async def run(
     clock: Clock | None = None,
     passwords: Passwords | None = None,
 ) -> None:
-    """Run a Brain until SIGINT, SIGTERM or `Running.stop`. `ready` is called once it serves."""
+    """Run a Brain until SIGINT, SIGTERM or `Running.stop`. `ready` is called once it serves.
+
+    Raises a `HytopusError` when it cannot start.
+    """
     configure(settings.log)
-    clock = clock or SystemClock()
-    passwords = passwords or Passwords()
+    try:
+        await _run(settings, ready, clock or SystemClock(), passwords or Passwords())
+    except BaseExceptionGroup as group:
+        error = _cause(group)
+        if error is None:
+            raise
+        raise error from group
+    log.info("brain stopped")
+
+
+async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock: Clock, passwords: Passwords) -> None:
     stop = asyncio.Event()
     async with (
         _database(settings) as database,
         open_s3(settings.storage) as store,
-        _gateway(settings, database, store, clock) as (gateway, presence, authority),
+        _gateway(settings, database, store, clock) as node_side,
     ):
         await _look_at_store(store, create=settings.storage.create_bucket)
         password = await ensure_admin(database, clock, passwords)
         streams = Streams(clock)
-        extra = {
-            "presence": presence,
-            "instance_settings": settings.instances,
-            "gateway": gateway,
-            "authority": authority,
-        }
-        games = await Catalogue.load(settings.games_dirs)
-        app = build_app(Parts(database, clock, store, streams, passwords, games, usage, extra), API, outside=OUTSIDE)
-        async with asyncio.TaskGroup() as tasks:
-            loops = [
-                tasks.create_task(
-                    run_loops(database, presence, clock=clock, nodes=settings.nodes, instances=settings.instances)
-                ),
-                tasks.create_task(run_sweeper(database, store, clock)),
-            ]
-            async with _serving(settings, app) as web:
+        app = build_app(
+            Parts(
+                database=database,
+                clock=clock,
+                store=store,
+                streams=streams,
+                passwords=passwords,
+                games=await Catalogue.load(settings.games_dirs),
+                usage=usage,
+                extra={**node_side, "instance_settings": settings.instances},
+            ),
+            API,
+            outside=OUTSIDE,
+        )
+        gateway: Gateway = node_side["gateway"]
+        async with (
+            _looping(settings, database, node_side["presence"], store, clock),
+            WebServer.open(app, settings.http) as web,
+        ):
+            try:
                 with _signals(stop):
+                    log.info("brain serves", url=web.url, nodes=gateway.session_address, joining=gateway.join_address)
                     ready(Running(web.url, gateway.session_address, gateway.join_address, password, stop.set))
-                    log.info("brain serves", url=web.url, sessions=gateway.session_address)
                     await stop.wait()
+            finally:
                 log.info("brain stops")
                 streams.close()
-            for loop in loops:
-                loop.cancel()
-    log.info("brain stopped")
+
+
+@asynccontextmanager
+async def _looping(
+    settings: BrainSettings, database: Database, presence: Presence, store: ObjectStore, clock: Clock
+) -> AsyncIterator[None]:
+    """The loops run while the context is open; if one of them breaks, the Brain ends."""
+    async with asyncio.TaskGroup() as tasks:
+        loops = [
+            tasks.create_task(
+                run_loops(database, presence, clock=clock, nodes=settings.nodes, instances=settings.instances)
+            ),
+            tasks.create_task(run_sweeper(database, store, clock)),
+        ]
+        yield
+        for loop in loops:
+            loop.cancel()
+
+
+def _cause(group: BaseExceptionGroup[BaseException]) -> HytopusError | None:
+    """What a person needs to see, if that is all that went wrong: task groups wrap it up."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, HytopusError) else None
 
 
 def configure(settings: LogSettings) -> None:
@@ -114,17 +152,12 @@ async def _database(settings: BrainSettings) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def _gateway(
     settings: BrainSettings, database: Database, store: ObjectStore, clock: Clock
-) -> AsyncIterator[tuple[Gateway, Presence, Authority]]:
+) -> AsyncIterator[dict[str, Any]]:
+    """Everything that has to do with nodes, by its name on `app.state`."""
     presence = Presence(settings.nodes, clock, database.signals)
     authority = await Authority.open(settings.data_dir / "ca", names=settings.gateway.names, clock=clock)
     async with open_gateway(database, store, authority, settings.gateway, presence, clock=clock) as gateway:
-        yield gateway, presence, authority
-
-
-@asynccontextmanager
-async def _serving(settings: BrainSettings, app: FastAPI) -> AsyncIterator[WebServer]:
-    async with WebServer.open(app, settings.http) as web:
-        yield web
+        yield {"presence": presence, "authority": authority, "gateway": gateway}
 
 
 async def _look_at_store(store: S3Store, *, create: bool) -> None:

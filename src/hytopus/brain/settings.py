@@ -83,10 +83,10 @@ class BrainSettings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls.config_file)
 
 
-def load_settings(file: Path = CONFIG_FILE, **given: Any) -> BrainSettings:
+def load_settings(file: Path | None = None, **given: Any) -> BrainSettings:
     """Read the settings once. `given` wins over the environment, the environment over the file."""
 
     class Settings(BrainSettings):
-        config_file: ClassVar[Path] = file
+        config_file: ClassVar[Path] = file or CONFIG_FILE
 
     return Settings(**given)

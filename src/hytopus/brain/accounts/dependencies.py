@@ -52,16 +52,16 @@ async def authorise(
         raise Forbidden(needed=least.value, name=principal.actor.name, role=principal.role.value)
 
 
-def _principal(request: Request) -> Principal:
+async def _principal(request: Request) -> Principal:
     principal: Principal = request.state.principal
     return principal
 
 
-def _actor(principal: Annotated[Principal, Depends(_principal)]) -> Actor:
+async def _actor(principal: Annotated[Principal, Depends(_principal)]) -> Actor:
     return principal.actor
 
 
-def _passwords(request: Request) -> Passwords:
+async def _passwords(request: Request) -> Passwords:
     passwords: Passwords = request.app.state.passwords
     return passwords
 

@@ -30,7 +30,7 @@ class LoginThrottle:
         self._addresses.give_back(address)
 
 
-def _throttle(request: Request) -> LoginThrottle:
+async def _throttle(request: Request) -> LoginThrottle:
     throttle: LoginThrottle = request.app.state.logins
     return throttle
 

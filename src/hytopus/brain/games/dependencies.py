@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from hytopus.brain.games.catalogue import Catalogue
 
 
-def _catalogue(request: Request) -> Catalogue:
+async def _catalogue(request: Request) -> Catalogue:
     games: Catalogue = request.app.state.games
     return games
 

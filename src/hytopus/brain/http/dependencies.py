@@ -1,4 +1,4 @@
-"""What a route can ask for by annotating a parameter."""
+"""What a route can ask for by annotating a parameter. All are coroutines: FastAPI runs plain functions in threads."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from hytopus.kit.clock import Clock
 from hytopus.storage.base import ObjectStore
 
 
-def _edge(request: Request) -> Edge:
+async def _edge(request: Request) -> Edge:
     return edge_of(request)
 
 
 EdgeDep = Annotated[Edge, Depends(_edge)]
 
 
-def _database(edge: EdgeDep) -> Database:
+async def _database(edge: EdgeDep) -> Database:
     return edge.database
 
 
-def _clock(edge: EdgeDep) -> Clock:
+async def _clock(edge: EdgeDep) -> Clock:
     return edge.clock
 
 
-def _store(edge: EdgeDep) -> ObjectStore:
+async def _store(edge: EdgeDep) -> ObjectStore:
     return edge.store
 
 
-def _streams(edge: EdgeDep) -> Streams:
+async def _streams(edge: EdgeDep) -> Streams:
     return edge.streams
 
 

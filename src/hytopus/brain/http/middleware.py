@@ -6,6 +6,7 @@ import re
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
@@ -41,12 +42,12 @@ class RequestLog:
     async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
         clock = edge_of(Request(scope)).clock
         began = clock.monotonic()
-        status = 0
+        status, answered = 0, began
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered = message["status"], clock.monotonic()
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = scope["state"]["request_id"]
                 headers["X-Content-Type-Options"] = "nosniff"
@@ -62,10 +63,39 @@ class RequestLog:
             response = await problem_response(request, HytopusError())
             await response(scope, receive, sending)
         finally:
-            _note(scope, status, clock.monotonic() - began)
+            _note(scope, status, answered - began)
+
+
+class BodyLimit:
+    """ASGI middleware that reads at most so many bytes of a request."""
+
+    def __init__(self, app: ASGIApp, *, most: int) -> None:
+        self.app = app
+        self.most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        too_large = announced.isdigit() and int(announced) > self.most
+        taken = 0
+
+        async def limited() -> Message:
+            nonlocal taken
+            if too_large:
+                raise HTTPException(413)
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self.most:
+                raise HTTPException(413)
+            return message
+
+        await self.app(scope, limited, send)
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
+    """`seconds` is the time to the first byte: a live stream would tell nothing else."""
     route = route_template(scope)
     edge_of(Request(scope)).metrics.requests.labels(scope["method"], route, str(status)).observe(seconds)
     state: dict[str, Any] = scope["state"]

@@ -7,12 +7,12 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import ColumnElement, Select, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -61,7 +61,7 @@ class PageRequest:
         return rows[: self.limit], _encode([getattr(last, column.key) for column in columns])
 
 
-def _page(
+async def _page(
     limit: Annotated[int, Query(ge=1, le=500, description="Most items on one page.")] = 100,
     cursor: Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before.")] = None,
 ) -> PageRequest:
@@ -74,7 +74,8 @@ PageDep = Annotated[PageRequest, Depends(_page)]
 def _beyond(
     columns: Sequence[InstrumentedAttribute[Any]], values: Sequence[Any], descending: bool
 ) -> ColumnElement[bool]:
-    left, right = tuple_(*columns), tuple_(*values, types=[column.type for column in columns])
+    left = tuple_(*columns)
+    right = tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))
     return left < right if descending else left > right
 
 
@@ -95,7 +96,8 @@ def _decode(cursor: str, columns: Sequence[InstrumentedAttribute[Any]]) -> list[
 
 def _typed(value: Any, kind: type) -> Any:
     if kind is datetime:
-        return datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if not isinstance(value, kind):
         raise TypeError(f"{value!r} is not {kind}")
     return value

@@ -68,13 +68,14 @@ class _EventStream(Response):
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await _send(send, b": open\n\n")
-            await self._run(receive, send)
+            still_good = scope["state"].get("recheck", _always)
+            await self._run(receive, send, still_good)
             await _send(send, b"", more=False)
         finally:
             self._streams.open -= 1
 
-    async def _run(self, receive: Receive, send: Send) -> None:
-        """Until the frames end, the client goes or the Brain stops; whichever comes first."""
+    async def _run(self, receive: Receive, send: Send, still_good: Callable[[], Awaitable[bool]]) -> None:
+        """Until the frames end, the client goes, his token ends or the Brain stops; whichever comes first."""
         async with anyio.create_task_group() as tasks:
 
             async def until(wait: Callable[[], Awaitable[None]]) -> None:
@@ -84,7 +85,7 @@ class _EventStream(Response):
             tasks.start_soon(until, lambda: self._write(send))
             tasks.start_soon(until, lambda: _disconnected(receive))
             tasks.start_soon(until, self._streams.closing)
-            tasks.start_soon(self._heartbeat, send)
+            tasks.start_soon(until, lambda: self._heartbeat(send, still_good))
 
     async def _write(self, send: Send) -> None:
         async with aclosing(self._frames) as frames:
@@ -97,9 +98,12 @@ class _EventStream(Response):
                 log.exception("live stream failed")
                 await _send(send, Frame(HytopusError().as_dict(), event="problem").encode())
 
-    async def _heartbeat(self, send: Send) -> None:
+    async def _heartbeat(self, send: Send, still_good: Callable[[], Awaitable[bool]]) -> None:
+        """Returns when the token the stream was opened with is not good any more."""
         while True:
             await self._streams.clock.sleep(HEARTBEAT_SECONDS)
+            if not await still_good():
+                return
             await _send(send, b": heartbeat\n\n")
 
 
@@ -113,6 +117,10 @@ def stream_response(streams: Streams, frames: AsyncGenerator[Frame, None]) -> Re
 
 async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def _always() -> bool:
+    return True
 
 
 async def _disconnected(receive: Receive) -> None:

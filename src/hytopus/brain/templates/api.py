@@ -27,7 +27,7 @@ router = feature_router("templates")
 DOWNLOAD_SECONDS = 900
 
 
-def _usage(request: Request) -> Usage:
+async def _usage(request: Request) -> Usage:
     usage: Usage = request.app.state.usage
     return usage
 

@@ -1,0 +1,1 @@
+"""The object store against a real S3."""

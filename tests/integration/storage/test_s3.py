@@ -1,0 +1,67 @@
+"""What only a real S3 can do: refuse, be away, and check signatures."""
+
+from __future__ import annotations
+
+import socket
+
+import httpx2
+import pytest
+
+from hytopus.kit.ids import new_id
+from hytopus.storage.errors import BucketMissing, S3Denied, S3Unreachable
+from hytopus.storage.s3 import open_s3
+from tests.integration.storage.test_store import settings
+from tests.services.ports import free_port
+from tests.services.seaweed import S3
+
+pytestmark = pytest.mark.s3
+
+
+async def test_wrong_keys_are_told_apart_from_a_missing_bucket(s3: S3) -> None:
+    async with open_s3(settings(s3, secret_key="wrong")) as store:
+        with pytest.raises(S3Denied, match="refused the Brain's keys"):
+            await store.ping()
+        assert store.requests["head_bucket", "s3_denied"] == 1
+    missing = settings(s3).url.replace(f"s3://{s3.bucket}", "s3://not-made-yet")
+    async with open_s3(settings(s3, url=missing)) as store:
+        with pytest.raises(BucketMissing):
+            await store.ensure_bucket(create=False)
+
+
+async def test_the_bucket_is_made_if_allowed(s3: S3) -> None:
+    url = settings(s3).url.replace(f"s3://{s3.bucket}", f"s3://made-{new_id()}")
+    async with open_s3(settings(s3, url=url)) as store:
+        await store.ensure_bucket(create=True)
+        await store.ensure_bucket(create=True)
+        await store.put("x", b"y")
+
+
+async def test_a_store_that_is_away(s3: S3) -> None:
+    url = settings(s3).url.replace(s3.endpoint, f"http://127.0.0.1:{free_port()}")
+    async with open_s3(settings(s3, url=url)) as store:
+        with pytest.raises(S3Unreachable) as caught:
+            await store.head("x")
+    assert caught.value.retryable
+
+
+async def test_a_store_that_is_slow(s3: S3) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = settings(s3).url.replace(s3.endpoint, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        async with open_s3(settings(s3, url=url, read_timeout=0.2)) as store:
+            with pytest.raises(S3Unreachable):
+                await store.ping()
+
+
+async def test_presigned_urls_are_for_one_object_and_name_the_public_endpoint(s3: S3) -> None:
+    async with open_s3(settings(s3, new_id())) as store, httpx2.AsyncClient() as client:
+        await store.put(store.prefix + "mine", b"mine")
+        await store.put(store.prefix + "other", b"other")
+        url = await store.presign_get(store.prefix + "mine")
+        assert (await client.get(url)).content == b"mine"
+        assert (await client.get(url.replace("/mine?", "/other?"))).status_code == 403
+        assert (await client.put(url, content=b"changed")).status_code == 403
+        assert (await client.get(url.split("?")[0])).status_code == 403
+    public = settings(s3, public_endpoint="https://s3.example.org/")
+    async with open_s3(public) as store:
+        assert (await store.presign_get("x")).startswith(f"https://s3.example.org/{s3.bucket}/x?")
+        assert store.requests == {}
