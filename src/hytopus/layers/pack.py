@@ -180,7 +180,7 @@ class _Hashing:
 @contextmanager
 def _compressed(output: _Hashing, name: str) -> Iterator[_Sink]:
     if name.endswith((".tar.gz", ".tgz")):
-        with gzip.GzipFile(filename="", mode="wb", fileobj=output, mtime=0, compresslevel=6) as archive:  # type: ignore[call-overload]
+        with gzip.GzipFile(filename="", mode="wb", fileobj=output, mtime=0, compresslevel=6) as archive:
             yield archive
     elif name.endswith(".tar"):
         yield output

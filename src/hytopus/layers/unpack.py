@@ -7,6 +7,7 @@ Owners, times, extended attributes and set-id bits of the archive are not applie
 from __future__ import annotations
 
 import os
+import stat
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
@@ -143,10 +144,13 @@ class _Unpacking:
 
 
 class Tree:
-    """A directory being filled. Keeps the folders it wrote to last open."""
+    """A directory being filled. Keeps the folders it wrote to last open.
 
-    def __init__(self, root: int, *, exact: bool = False) -> None:
-        self._root, self._exact = root, exact
+    `exact` gives modes that no umask narrows; an owner can be given only by root.
+    """
+
+    def __init__(self, root: int, *, exact: bool = False, owner: tuple[int, int] | None = None) -> None:
+        self._root, self._exact, self._owner = root, exact or owner is not None, owner
         self._open: OrderedDict[str, int] = OrderedDict()
         self._last, self._last_fd = "", root
 
@@ -163,7 +167,7 @@ class Tree:
         fd = os.open(name, _CREATE, mode, dir_fd=self._last_fd if folder == self._last else self._directory_fd(folder))
         try:
             if self._exact:
-                os.fchmod(fd, mode)
+                self._settle(fd, mode)
             written = os.write(fd, data)
             while written < len(data):
                 written += os.write(fd, data[written:])
@@ -175,7 +179,7 @@ class Tree:
         fd = os.open(name, _CREATE, mode, dir_fd=self._directory_fd(folder))
         try:
             if self._exact:
-                os.fchmod(fd, mode)
+                self._settle(fd, mode)
             for piece in pieces:
                 written = os.write(fd, piece)
                 while written < len(piece):
@@ -187,14 +191,22 @@ class Tree:
         folder, _, name = path.rpartition("/")
         os.mkdir(name, mode, dir_fd=self._directory_fd(folder))
         if self._exact:
-            self.change_mode(path, mode)
+            self._settle(self._directory_fd(path), mode)
 
     def change_mode(self, path: str, mode: int) -> None:
         os.fchmod(self._directory_fd(path), mode)
 
     def link(self, path: str, target: str) -> None:
         folder, _, name = path.rpartition("/")
-        os.symlink(target, name, dir_fd=self._directory_fd(folder))
+        fd = self._directory_fd(folder)
+        os.symlink(target, name, dir_fd=fd)
+        if self._owner:
+            os.chown(name, *self._owner, dir_fd=fd, follow_symlinks=False)
+
+    def whiteout(self, path: str) -> None:
+        """A mark that hides the path of every layer below, where the tree is one of an overlay."""
+        folder, _, name = path.rpartition("/")
+        os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=self._directory_fd(folder))
 
     def hard_link(self, path: str, target: str) -> None:
         folder, _, name = path.rpartition("/")
@@ -206,6 +218,12 @@ class Tree:
             )
         finally:
             os.close(source_fd)
+
+    def _settle(self, fd: int, mode: int) -> None:
+        """Owner first: giving a file away may clear bits of its mode."""
+        if self._owner:
+            os.fchown(fd, *self._owner)
+        os.fchmod(fd, mode)
 
     def _directory_fd(self, folder: str) -> int:
         """Open until 64 others were used since; component by component where it is not."""

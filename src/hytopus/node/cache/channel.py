@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from typing import Any, Final
 
 from hytopus.errors import HytopusError
+from hytopus.node.cache.errors import is_full
 
 _OUT: Final = 1
 _LONGEST: Final = 300
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def say(**what: Any) -> None:
@@ -25,7 +24,7 @@ def say_error(error: HytopusError) -> None:
 
 def say_os_error(error: OSError) -> None:
     """What the disk answered; the agent makes `disk_full` of it where that is the reason."""
-    code = "disk_full" if error.errno in _FULL else "fetch_failed"
+    code = "disk_full" if is_full(error) else "fetch_failed"
     say(error=code, params={"why": _short(error.strerror or repr(error))})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 from hytopus.errors import HytopusError
@@ -50,3 +51,8 @@ class BadCacheRoot(HytopusError):
     status: ClassVar[int] = 422
     template: ClassVar[str] = "{path!r} cannot hold the node's files: {why}"
     remedy: ClassVar[str] = "Choose another directory in the node's settings."
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there is no room left, on the disk or in the quota."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

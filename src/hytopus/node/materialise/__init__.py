@@ -1,0 +1,1 @@
+"""From cached layers to the directory a game server runs in: overlay, reflink or copy, all with the same result."""
