@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -23,6 +24,14 @@ class CachedDirectories:
     def __init__(self, cache: TemplateCache, workspaces: Workspaces, *, monotonic: Callable[[], float]) -> None:
         self._cache, self._workspaces, self._monotonic = cache, workspaces, monotonic
         self._numbers = CacheNumbers()
+        self._released = asyncio.Event()
+
+    async def run(self) -> None:
+        """Give back, for ever, what destroyed instances alone have used."""
+        while True:
+            await self._released.wait()
+            self._released.clear()
+            await self._collect()
 
     async def build(self, assignment: PrepareInstance, *, refresh: bool, progress: Progress) -> Built:
         began = self._monotonic()
@@ -48,16 +57,14 @@ class CachedDirectories:
 
     async def destroy(self, instance_id: str) -> None:
         await self._workspaces.destroy(instance_id)
-        freed = await self._cache.collect(in_use=self._workspaces.in_use())
-        if freed:
-            log.info("cache freed", bytes=freed)
-            await self.count()
+        self._released.set()
 
     async def provenance(self, instance_id: str, pattern: str) -> Sequence[Mapping[str, Any]]:
         return [asdict(file) for file in await self._workspaces.provenance(instance_id, pattern)]
 
     async def purge(self, template_id: str, version: str) -> Mapping[str, Any]:
-        purged = await self._cache.purge(template_id or None, version or None, in_use=self._workspaces.in_use())
+        in_use = await asyncio.to_thread(self._workspaces.in_use)
+        purged = await self._cache.purge(template_id or None, version or None, in_use=in_use)
         log.info("cache purged", template=template_id or "all", version=version or "all", freed=purged.freed_bytes)
         await self.count()
         return asdict(purged)
@@ -98,6 +105,17 @@ class CachedDirectories:
         """Look at the cache's size; after that it is known without a look."""
         contents = await self._cache.contents()
         self._numbers = CacheNumbers(bytes=sum(layer.bytes for layer in contents), versions=len(contents))
+
+    async def _collect(self) -> None:
+        try:
+            await self._workspaces.collect()
+            freed = await self._cache.collect(in_use=await asyncio.to_thread(self._workspaces.in_use))
+        except OSError as error:
+            log.warning("files nobody uses could not be deleted", why=str(error))
+            return
+        if freed:
+            log.info("cache freed", bytes=freed)
+            await self.count()
 
 
 class _Told:

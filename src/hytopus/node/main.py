@@ -88,6 +88,7 @@ async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, r
         async with _first_error(), asyncio.TaskGroup() as tasks:
             work = [
                 tasks.create_task(cache.run(), name="cache"),
+                tasks.create_task(directories.run(), name="directories"),
                 tasks.create_task(agent.run(), name="agent"),
                 tasks.create_task(link.run(), name="link"),
                 tasks.create_task(keep_renewed(identity, dialer, clock=clock), name="renewal"),

@@ -20,6 +20,10 @@ from hytopus.wire.messages import NodeStatus
 
 log = get_logger(__name__)
 
+KILLED: Final = 137
+
+REMOVAL_SECONDS: Final = 0.5
+
 PLAYERS_SECONDS: Final = 1.0
 """Between two reports of who is on."""
 
@@ -52,7 +56,16 @@ async def live(instance: Instance, state: ContainerState, *, resume: bool) -> No
     if instance.record.status is NodeStatus.STARTING and not await _become_ready(instance):
         return
     _, ended = await race(instance.ended(), _tell_players(instance))
+    ended = await _look_again(instance, ended)
     await conclude(instance, unrequested(instance.id, instance.game, ended, ready=True))
+
+
+async def _look_again(instance: Instance, ended: ContainerState | None) -> ContainerState | None:
+    """A container that somebody removes by force is killed first: what looks like a crash may be the half of it."""
+    if ended is None or ended.exit_code != KILLED or ended.oom_killed:
+        return ended
+    await instance.host.clock.sleep(REMOVAL_SECONDS)
+    return await instance.insist(lambda: instance.host.runtime.inspect(instance.id))
 
 
 async def _start_container(instance: Instance, spec: ContainerSpec) -> ContainerState:
@@ -82,6 +95,7 @@ async def _become_ready(instance: Instance) -> bool:
         await instance.advance(NodeStatus.RUNNING)
         return True
     if index == 1:
+        ended = await _look_again(instance, ended)
         await conclude(instance, unrequested(instance.id, instance.game, ended, ready=False))
     else:
         await _give_up(instance, timeout)

@@ -52,8 +52,8 @@ class Sent:
                 found.append(report.status.value)
         return found
 
-    async def until(self, holds: Callable[[], Any]) -> Any:
-        async with asyncio.timeout(5):
+    async def until(self, holds: Callable[[], Any], *, seconds: float = 5) -> Any:
+        async with asyncio.timeout(seconds):
             while not (value := holds()):
                 self._news.clear()
                 await self._news.wait()
