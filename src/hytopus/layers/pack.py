@@ -50,18 +50,18 @@ def pack(directory: Path, target: Path, *, progress: Progress | None = None) -> 
     """
     if not directory.is_dir():
         raise PackRefused(path=str(directory), rule="it is not a directory")
-    items = list(_items(directory))
+    found = list(items(directory))
     rules = read_rules(directory)
     partial = target.with_name(f".{target.name}.partial")
     try:
         with partial.open("wb") as file:
             output = _Hashing(file)
             with _compressed(output, target.name) as archive:
-                _write(archive, items, progress or (lambda done, total: None))
+                _write(archive, found, progress or (lambda done, total: None))
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    files = [item for item in items if item.kind == FILE]
+    files = [item for item in found if item.kind == FILE]
     return Packed(output.digest.hexdigest(), output.size, len(files), sum(item.size for item in files), rules)
 
 
@@ -76,7 +76,9 @@ def read_rules(directory: Path) -> TemplateRules:
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class Item:
+    """Something in a template's directory, with the mode it gets in the tarball."""
+
     path: str
     source: Path
     kind: str
@@ -84,12 +86,25 @@ class _Item:
     size: int
     target: str = ""
 
+    @classmethod
+    def of(cls, directory: Path, source: Path) -> Item:
+        """Raises `PackRefused` for sockets, devices and pipes."""
+        path = str(source)[len(str(directory)) :].lstrip("/")
+        status = source.lstat()
+        if stat.S_ISDIR(status.st_mode):
+            return cls(path, source, DIRECTORY, 0o755, 0)
+        if stat.S_ISLNK(status.st_mode):
+            return cls(path, source, LINK, 0o777, 0, str(source.readlink()))
+        if not stat.S_ISREG(status.st_mode):
+            raise PackRefused(path=path, rule="it is neither a file, a directory nor a symbolic link")
+        return cls(path, source, FILE, 0o755 if status.st_mode & 0o111 else 0o644, status.st_size)
 
-def _items(directory: Path) -> Iterator[_Item]:
+
+def items(directory: Path) -> Iterator[Item]:
     """Everything below a directory in the order of the tarball; raises `PackRefused` for what no layer may hold."""
     paths = Paths()
-    for source in _walk(directory):
-        item = _item(directory, source)
+    for source in walk(directory):
+        item = Item.of(directory, source)
         try:
             paths.add(item.path, item.kind)
             if item.kind == LINK:
@@ -99,35 +114,23 @@ def _items(directory: Path) -> Iterator[_Item]:
         yield item
 
 
-def _walk(directory: Path) -> Iterator[Path]:
+def walk(directory: Path) -> Iterator[Path]:
     """Depth first, sorted by the bytes of the names, so that no locale has a say."""
     with os.scandir(directory) as found:
         children = sorted(found, key=lambda one: os.fsencode(one.name))
     for child in children:
         yield Path(child.path)
         if child.is_dir(follow_symlinks=False):
-            yield from _walk(Path(child.path))
-
-
-def _item(directory: Path, source: Path) -> _Item:
-    path = source.relative_to(directory).as_posix()
-    status = source.lstat()
-    if stat.S_ISDIR(status.st_mode):
-        return _Item(path, source, DIRECTORY, 0o755, 0)
-    if stat.S_ISLNK(status.st_mode):
-        return _Item(path, source, LINK, 0o777, 0, str(source.readlink()))
-    if not stat.S_ISREG(status.st_mode):
-        raise PackRefused(path=path, rule="it is neither a file, a directory nor a symbolic link")
-    return _Item(path, source, FILE, 0o755 if status.st_mode & 0o111 else 0o644, status.st_size)
+            yield from walk(Path(child.path))
 
 
 class _Sink(Protocol):
     def write(self, data: bytes, /) -> Any: ...
 
 
-def _write(archive: _Sink, items: list[_Item], progress: Progress) -> None:
-    done, total = 0, sum(item.size for item in items)
-    for item in items:
+def _write(archive: _Sink, found: list[Item], progress: Progress) -> None:
+    done, total = 0, sum(item.size for item in found)
+    for item in found:
         archive.write(_header(item))
         if item.kind == FILE:
             for piece in _content(item):
@@ -139,14 +142,14 @@ def _write(archive: _Sink, items: list[_Item], progress: Progress) -> None:
     progress(done, total)
 
 
-def _header(item: _Item) -> bytes:
+def _header(item: Item) -> bytes:
     info = tarfile.TarInfo(item.path)
     info.type = {FILE: tarfile.REGTYPE, DIRECTORY: tarfile.DIRTYPE, LINK: tarfile.SYMTYPE}[item.kind]
     info.mode, info.size, info.linkname = item.mode, item.size, item.target
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
 
 
-def _content(item: _Item) -> Iterator[bytes]:
+def _content(item: Item) -> Iterator[bytes]:
     """Exactly as many bytes as the header says; a file that changes meanwhile is an error, not a broken tarball."""
     left = item.size
     with item.source.open("rb") as file:
