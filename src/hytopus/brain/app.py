@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 
-from hytopus.brain.accounts.dependencies import authorise
+from hytopus.brain.accounts.dependencies import SECURITY, authorise
+from hytopus.brain.accounts.errors import Forbidden, InvalidToken, NotAuthenticated
 from hytopus.brain.accounts.logins import LoginThrottle
 from hytopus.brain.accounts.passwords import Passwords
 from hytopus.brain.accounts.permissions import TABLE, permissions_of
@@ -29,6 +30,8 @@ from hytopus.kit.clock import Clock
 from hytopus.storage.base import ObjectStore
 
 MAX_BODY_BYTES: Final = 4 << 20
+ALWAYS: Final = problems.problems(problems.InvalidRequest, NotAuthenticated, InvalidToken, Forbidden)
+"""What every route may answer."""
 
 
 class DuplicateOperation(HytopusError):
@@ -74,7 +77,7 @@ def build_app(
     app.add_middleware(BodyLimit, most=MAX_BODY_BYTES)
     app.add_middleware(RequestLog)
     for router in features:
-        app.include_router(router, prefix=PREFIX, dependencies=[Depends(authorise)])
+        app.include_router(router, prefix=PREFIX, dependencies=SECURITY, responses=ALWAYS)
     for router in outside:
         app.include_router(router)
     _fill_state(app, parts, table)
@@ -88,7 +91,14 @@ def _fill_state(app: FastAPI, parts: Parts, table: Mapping[tuple[str, str], Role
     app.state.permissions = permissions_of(routes, table)
     app.state.templates = {route.endpoint: PREFIX + route.path for route in routes}
     app.state.edge = Edge(
-        parts.database, parts.clock, parts.store, parts.streams, Metrics(), audit.on_change, audit.on_refusal
+        database=parts.database,
+        clock=parts.clock,
+        store=parts.store,
+        streams=parts.streams,
+        metrics=Metrics(),
+        authorise=authorise,
+        on_change=audit.on_change,
+        on_refusal=audit.on_refusal,
     )
     app.state.passwords = parts.passwords
     app.state.logins = LoginThrottle(parts.clock)

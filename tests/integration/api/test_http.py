@@ -10,6 +10,7 @@ import pytest
 from fastapi import Query
 from pydantic import Field
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from hytopus.brain.accounts.dependencies import ActorDep
 from hytopus.brain.accounts.roles import Role
@@ -47,6 +48,8 @@ async def make_thing(body: Thing, session: CreationDep, actor: ActorDep, clock: 
         raise Explosion(what="the bomb")
     if body.name == "bug":
         raise RuntimeError("a bug")
+    if body.name == "blackout":
+        raise OperationalError("INSERT", {}, OSError("disk gone"))
     return {"made": body.name}
 
 
@@ -154,6 +157,19 @@ async def test_a_bug_is_answered_and_recorded(world: World) -> None:
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "a bug" not in answer.text
     assert [r["outcome"] for r in await world.audit(action="make_thing")] == ["internal_error"]
+
+
+async def test_a_database_that_fails_is_told_apart_from_a_bug(world: World) -> None:
+    answer = await world.acting(Role.OPERATOR).post("/things", json={"name": "blackout"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert answer.json()["retryable"] is True
+    assert "disk gone" not in answer.text
+
+
+async def test_who_may_not_is_refused_before_anything_is_read(world: World) -> None:
+    answer = await world.acting(Role.VIEWER).post("/things", content="{", headers={"Content-Type": "application/json"})
+    assert answer.json()["code"] == "forbidden"
+    assert (await world.client().post("/things", content="{")).json()["code"] == "not_authenticated"
 
 
 async def test_request_ids_are_taken_over_if_harmless(world: World) -> None:

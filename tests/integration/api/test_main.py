@@ -49,7 +49,8 @@ def _settings(s3: S3, directory: Path, **changes: Any) -> BrainSettings:
 async def _brain(settings: BrainSettings) -> AsyncIterator[Running]:
     ready: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(run(settings, ready=ready.set_result, passwords=Passwords(cheap=True)))
-    await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
+    waiting: set[asyncio.Future[Any]] = {running, ready}
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         running.result()
     yield ready.result()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from fastapi import APIRouter, FastAPI
 
 from hytopus.brain.accounts.permissions import TABLE, PermissionTableMismatch, permissions_of
 from hytopus.brain.accounts.roles import Role
@@ -14,7 +15,7 @@ from hytopus.brain.authority.ca import Authority
 from hytopus.brain.db.engine import Database
 from hytopus.brain.features import API, OUTSIDE
 from hytopus.brain.gateway.gateway import Gateway
-from hytopus.brain.http.routing import MountedRoute, mounted_routes
+from hytopus.brain.http.routing import PREFIX, MountedRoute, UnguardedRoute, mounted_routes
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.settings import NodeSettings
@@ -95,6 +96,14 @@ def test_a_route_without_a_row_and_a_row_without_a_route_stop_the_build() -> Non
         permissions_of([route], {("POST", "/old"): Role.ADMIN})
 
 
+def test_a_router_that_would_not_ask_stops_the_build() -> None:
+    app, plain = FastAPI(), APIRouter()
+    plain.add_api_route("/open", lambda: None)
+    app.include_router(plain, prefix=PREFIX)
+    with pytest.raises(UnguardedRoute, match="/api/v1/open would be open to everybody"):
+        list(mounted_routes(app))
+
+
 async def test_the_description_of_the_api_is_complete(world: World) -> None:
     client = world.client()
     document = (await client.get(f"{world.url}/openapi.json")).json()
@@ -102,6 +111,8 @@ async def test_the_description_of_the_api_is_complete(world: World) -> None:
     ids = [operation["operationId"] for operation in described]
     assert sorted(ids) == sorted(route.name for route in _routes(world))
     assert "Problem" in document["components"]["schemas"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    assert all({"401", "403", "422"} <= operation["responses"].keys() for operation in described)
     assert all(operation["summary"] for operation in described)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
-from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPBearer
 
 from hytopus.brain.accounts.commands import touch
 from hytopus.brain.accounts.errors import CrossSiteRequest, Forbidden, InvalidToken, NotAuthenticated
@@ -20,7 +20,7 @@ from hytopus.brain.accounts.roles import Principal, Role, narrower
 from hytopus.brain.activity.actor import Actor, ActorKind
 from hytopus.brain.activity.requests import address_of
 from hytopus.brain.db.engine import Database
-from hytopus.brain.http.dependencies import EdgeDep
+from hytopus.brain.http.edge import edge_of
 
 COOKIE: Final = "hytopus_session"
 _TOUCH_EVERY: Final = timedelta(minutes=1)
@@ -28,19 +28,18 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _bearer = HTTPBearer(auto_error=False, description="A login's or an API token: `hyt_…`")
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The panel's login")
+SECURITY: Final = (Depends(_bearer), Depends(_cookie))
+"""For the description of the API: either of the two."""
 
 
-async def authorise(
-    request: Request,
-    edge: EdgeDep,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    cookie: Annotated[str | None, Depends(_cookie)],
-) -> None:
+async def authorise(request: Request) -> None:
     """Runs before everything else of every route: the table of permissions decides."""
     least: Role | None = request.app.state.permissions[request.scope["endpoint"]]
     if least is PUBLIC:
         return
-    token = bearer.credentials if bearer else cookie
+    edge = edge_of(request)
+    bearer = await _bearer(request)
+    token = bearer.credentials if bearer else await _cookie(request)
     if not token:
         raise NotAuthenticated
     principal = await _authenticate(request, edge.database, token, edge.clock.now(), by_cookie=bearer is None)

@@ -17,13 +17,15 @@ from hytopus.storage.base import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The ports of the HTTP edge and the two audit hooks (`activity.requests`), which it cannot import itself."""
+    """The ports of the HTTP edge, and what it calls without importing it: `accounts` and `activity.requests`."""
 
     database: Database
     clock: Clock
     store: ObjectStore
     streams: Streams
     metrics: Metrics
+    authorise: Callable[[Request], Awaitable[None]]
+    """Called before anything else of a request, even before its body is read; raises unless it may go on."""
     on_change: Callable[[Request, AsyncSession], None]
     """Called last in the transaction of a changing request."""
     on_refusal: Callable[[Request, str], Awaitable[None]]

@@ -15,7 +15,9 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Select, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.types import TypeEngine
 
+from hytopus.brain.db.types import UtcDateTime
 from hytopus.errors import HytopusError
 
 T = TypeVar("T")
@@ -89,15 +91,15 @@ def _decode(cursor: str, columns: Sequence[InstrumentedAttribute[Any]]) -> list[
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(values, list) or len(values) != len(columns):
             raise BadCursor(cursor=cursor)
-        return [_typed(value, column.type.python_type) for value, column in zip(values, columns, strict=True)]
+        return [_typed(value, column.type) for value, column in zip(values, columns, strict=True)]
     except (ValueError, TypeError, binascii.Error) as error:
         raise BadCursor(cursor=cursor) from error
 
 
-def _typed(value: Any, kind: type) -> Any:
-    if kind is datetime:
+def _typed(value: Any, kind: TypeEngine[Any]) -> Any:
+    if isinstance(kind, UtcDateTime):
         moment = datetime.fromisoformat(value)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if not isinstance(value, kind):
+    if value is None or not isinstance(value, kind.python_type):
         raise TypeError(f"{value!r} is not {kind}")
     return value

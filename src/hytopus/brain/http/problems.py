@@ -10,6 +10,8 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -54,6 +56,14 @@ class UnreadableRequest(HytopusError):
     code: ClassVar[str] = "unreadable_request"
     status: ClassVar[int] = 400
     template: ClassVar[str] = "The request cannot be read: {why}."
+
+
+class DatabaseUnavailable(HytopusError):
+    code: ClassVar[str] = "database_unavailable"
+    status: ClassVar[int] = 503
+    template: ClassVar[str] = "The Brain's database does not answer."
+    remedy: ClassVar[str] = "Game servers run on. Check the database; the Brain's log says what is wrong with it."
+    retryable: ClassVar[bool] = True
 
 
 class FieldError(BaseModel):
@@ -133,6 +143,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HytopusError, _on_hytopus_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    for error in (OperationalError, InterfaceError, PoolTimeout):
+        app.add_exception_handler(error, _on_database_error)
 
 
 async def _on_hytopus_error(request: Request, error: Exception) -> JSONResponse:
@@ -162,6 +174,11 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
     else:
         found = UnreadableRequest(why=str(error.detail).rstrip("."))
     return await problem_response(request, found, headers=error.headers)
+
+
+async def _on_database_error(request: Request, error: Exception) -> JSONResponse:
+    log.error("database unavailable", exc_info=error)
+    return await problem_response(request, DatabaseUnavailable())
 
 
 def _headers(error: HytopusError) -> dict[str, str]:

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from hytopus.brain.http import idempotency
+from hytopus.brain.http.edge import edge_of
+from hytopus.errors import HytopusError
 
 PREFIX: Final = "/api/v1"
 
 
+class UnguardedRoute(HytopusError):
+    code: ClassVar[str] = "unguarded_route"
+    template: ClassVar[str] = "{path} would be open to everybody."
+    remedy: ClassVar[str] = "Make its router with `feature_router`."
+
+
 class Route(APIRoute):
-    """A route that keeps its response with the idempotency key of the request, in the same transaction."""
+    """A route that is only entered by those who may.
+
+    It also keeps the response with the idempotency key of the request, in the same transaction.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
+            await edge_of(request).authorise(request)
             response = await handle(request)
             await idempotency.keep(request, response)
             return response
@@ -47,10 +59,12 @@ class MountedRoute:
 
 
 def mounted_routes(app: FastAPI) -> Iterator[MountedRoute]:
-    """Every route of the API, whichever feature it comes from."""
+    """Every route of the API, whichever feature it comes from. Raises `UnguardedRoute`."""
     for context in iter_route_contexts(app.routes):
         path, endpoint = context.path, context.endpoint
         if path is None or endpoint is None or not path.startswith(f"{PREFIX}/"):
             continue
+        if not isinstance(context.original_route, Route):
+            raise UnguardedRoute(path=path)
         for method in sorted(context.methods or ()):
             yield MountedRoute(method, path.removeprefix(PREFIX), endpoint)
