@@ -6,6 +6,7 @@ import asyncio
 import io
 import tarfile
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -139,16 +140,23 @@ class Node:
         return PrepareInstance(instance_id=instance_id, generation=generation, **(given | changes))
 
 
-@pytest.fixture
-async def node(docker_engine: str, tmp_path: Path) -> AsyncIterator[Node]:
+@asynccontextmanager
+async def node_on(engine_url: str, root: Path) -> AsyncIterator[Node]:
+    """A node whose agent runs; what is left of its containers is removed."""
     folder = builtin_games() / "stand-in"
     game = load_game(folder)
-    async with connect(docker_engine) as engine:
+    async with connect(engine_url) as engine:
         await build_image(game, folder, engine=engine, progress=print)
-    async with DockerRuntime.open(f"test-{new_id()}", url=docker_engine) as runtime:
-        node = Node(tmp_path / "node", runtime, game)
+    async with DockerRuntime.open(f"test-{new_id()}", url=engine_url) as runtime:
+        node = Node(root, runtime, game)
         await node.start_agent()
         yield node
         await node.kill_agent()
         for state in await runtime.list():
             await runtime.remove(state.instance_id)
+
+
+@pytest.fixture
+async def node(docker_engine: str, tmp_path: Path) -> AsyncIterator[Node]:
+    async with node_on(docker_engine, tmp_path / "node") as node:
+        yield node
