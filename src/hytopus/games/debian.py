@@ -136,7 +136,7 @@ def collect_sources(apt: Path, suite: str, folder: Path) -> list[Path]:
     """
     files = [apt / "sources.list", *sorted(apt.glob("sources.list.d/*"))]
     texts = {file: file.read_text() for file in files if file.is_file() and file.suffix in {".list", ".sources"}}
-    wanted = re.compile(rf"\b{re.escape(suite)}(-updates|-security|/updates)?(?![\w-])")
+    wanted = re.compile(rf"(?<![\w-]){re.escape(suite)}(-updates|-security|/updates)?(?![\w-])")
     chosen = []
     for file, text in texts.items():
         parts = re.split(r"\n\s*\n", text) if file.suffix == ".sources" else text.splitlines()

@@ -142,6 +142,7 @@ class Game(_Model):
     command: tuple[str, ...]
     """Placeholders are replaced as in files, with the same variables."""
     environment: dict[str, str] = Field(default_factory=dict)
+    """Placeholders are replaced here too; what is empty then is not passed to the server."""
     workdir: str = "/data"
     """Where the instance's directory is mounted, and the working directory of the command."""
     user: Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")] = "1000:1000"

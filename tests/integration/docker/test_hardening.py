@@ -48,7 +48,13 @@ async def test_a_temporary_directory_runs_programs_only_where_the_game_says_so(b
 
 async def test_the_kernel_takes_the_games_settings(bench: DockerBench) -> None:
     sysctls = {"net.ipv6.conf.lo.disable_ipv6": "0"}
-    assert await inside(bench, "busybox cat /proc/sys/net/ipv6/conf/lo/disable_ipv6", sysctls=sysctls) == ["0"]
+    lines = await inside(bench, "busybox ip -6 -o address show lo", sysctls=sysctls)
+    assert any("::1/128" in line for line in lines)
+
+
+async def test_an_empty_variable_is_no_variable(bench: DockerBench) -> None:
+    environment = {"EMPTY": "", "FULL": "yes"}
+    assert await inside(bench, "echo ${EMPTY-unset} ${FULL-unset}", environment=environment) == ["unset yes"]
 
 
 async def test_the_number_of_processes_is_limited(bench: DockerBench) -> None:

@@ -86,6 +86,7 @@ class ContainerSpec:
     mount: OverlayMount | BindMount
     workdir: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    """Empty values are not passed."""
     ports: Sequence[PortMapping] = ()
     user: str = "1000:1000"
     memory_mb: int = 2048

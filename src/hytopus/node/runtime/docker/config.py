@@ -28,7 +28,8 @@ def container_config(spec: ContainerSpec, *, scope: str, network: str, address: 
         "Hostname": spec.instance_id,
         "User": spec.user,
         "WorkingDir": spec.workdir,
-        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
+        # An empty value is not passed: a login token that is empty is not the same to a game as none.
+        "Env": [f"{name}={value}" for name, value in spec.environment.items() if value],
         "OpenStdin": True,
         "StdinOnce": False,
         "Tty": False,
