@@ -1,4 +1,4 @@
-"""Waiting for something, but not for ever, by a clock that tests can move."""
+"""Waiting for something, but not for ever, by a clock that tests can move; and not losing a cancellation."""
 
 from __future__ import annotations
 
@@ -24,3 +24,11 @@ async def within(clock: Clock, seconds: float, operation: Coroutine[Any, Any, T]
         for unfinished in (task, alarm):
             unfinished.cancel()
         await asyncio.gather(task, alarm, return_exceptions=True)
+
+
+def raise_if_cancelled() -> None:
+    """For use after `except*`: a task group whose own task is cancelled while one of its children fails raises the
+    failure only (Python 3.11 and 3.12), and whoever asked for the end would wait for it for ever."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

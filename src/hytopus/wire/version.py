@@ -29,7 +29,6 @@ class ProtocolTooNew(HytopusError):
     status: ClassVar[int] = 409
     template: ClassVar[str] = "The node speaks protocol {theirs}; this Brain speaks only up to {ours}."
     remedy: ClassVar[str] = "Upgrade the Brain first, then its nodes."
-    retryable: ClassVar[bool] = True
 
 
 def check_protocol(theirs: int) -> None:

@@ -7,22 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hytopus.brain.db.base import Base
 from hytopus.brain.db.engine import Database
-from hytopus.brain.db.schema import FEATURES
-from hytopus.brain.db.signals import Signals
 from hytopus.kit.clock import SystemClock
+from tests.harness.database import database as database
 from tests.integration.link.world import Arm, Brain, running_arm
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path}/brain.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
-    assert FEATURES
-    async with Database.open(url, Signals()) as opened:
-        async with opened.writer.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
-        yield opened
 
 
 @pytest.fixture

@@ -46,16 +46,23 @@ async def test_a_node_is_online_while_its_session_stands(brain: Brain, tmp_path:
 async def test_commands_come_once_and_reports_are_taken(brain: Brain, arm: Arm) -> None:
     instance = await brain.instance(arm.identity.node_id, State.PREPARING)
     brain.database.signals.publish("node", arm.identity.node_id)
-    prepare = await eventually(lambda: next((c for c in arm.agent.commands if isinstance(c, PrepareInstance)), None))
+    (prepare,) = await eventually(lambda: [c for c in arm.agent.commands if isinstance(c, PrepareInstance)])
     assert prepare.template_layers[0].url.startswith("memory://")
     assert "t/base/1" in prepare.template_layers[0].url
     arm.outbox.report(InstanceReport(instance.id, 1, NodeStatus.PREPARED))
-    start = await eventually(lambda: next((c for c in arm.agent.commands if isinstance(c, StartInstance)), None))
-    assert start == StartInstance(instance.id, 1)
+    await eventually(lambda: StartInstance(instance.id, 1) in arm.agent.commands)
     await eventually(lambda: len(arm.outbox) == 0, what="the report to be acknowledged")
     assert await brain.state_of(instance) is State.STARTING
     kinds = [type(command) for command in arm.agent.commands]
     assert kinds == [SetDevMode, PrepareInstance, StartInstance]
+
+
+async def test_a_failing_agent_does_not_end_the_session(brain: Brain, arm: Arm) -> None:
+    arm.agent.failing = True
+    for enabled in (True, False):
+        await brain.gateway.sessions.set_dev_mode(arm.identity.node_id, enabled)
+        await eventually(lambda: arm.agent.commands[-1] == SetDevMode(enabled))  # noqa: B023 - awaited at once
+    assert arm.link.connected
 
 
 async def test_urls_that_ran_out_are_renewed(brain: Brain, arm: Arm) -> None:

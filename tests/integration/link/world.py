@@ -62,6 +62,7 @@ class ListeningAgent:
         self.source: AsyncGenerator[tuple[LogLine, ...], None] | None = None
         self.lines_closed = asyncio.Event()
         self.never = asyncio.Event()
+        self.failing = False
 
     def facts(self) -> NodeFacts:
         return NodeFacts(hostname="host", cpus=4, memory_mb=8192, slots=10, address="192.0.2.1")
@@ -77,6 +78,8 @@ class ListeningAgent:
 
     async def handle(self, command: InstanceCommand | SetDevMode) -> None:
         self.commands.append(command)
+        if self.failing:
+            raise ZeroDivisionError("an agent that fails")
 
     async def ask(self, kind: str, instance_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         self.asked.append((kind, instance_id, dict(body)))
@@ -153,7 +156,9 @@ class Brain:
 
 
 def _instance(node_id: str, state: State, generation: int, name: str, clock: Clock) -> Instance:
-    definition = Game(name="stand-in", title="Stand-in", image=Image(reference="stand-in"), command=["run"]).model_dump(mode="json")
+    definition = Game(
+        name="stand-in", title="Stand-in", image=Image(reference="stand-in"), command=("run",)
+    ).model_dump(mode="json")
     layer = {"template_id": "base", "version": "1", "checksum": "c", "size": 3, "s3_key": "t/base/1", "type": "master"}
     return Instance(
         name=name,

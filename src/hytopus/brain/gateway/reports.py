@@ -41,23 +41,22 @@ class ReportWriter:
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             try:
-                await self._write(batch)
+                await write_reports(self._gateway, self._session.node_id, batch)
             finally:
                 for _ in batch:
                     self._queue.task_done()
             await self._session.channel.send(ReportsSeen(max(report.sequence for report in batch)))
 
-    async def _write(self, batch: Sequence[InstanceReport]) -> None:
-        try:
-            await self._write_together(batch)
-        except HytopusError as error:
-            if len(batch) == 1:
-                log.warning("report dropped", instance=batch[0].instance_id, code=error.code, cause=str(error))
-                return
-            for report in batch:  # one of them cannot be taken; the others must not go down with it
-                await self._write([report])
 
-    async def _write_together(self, batch: Sequence[InstanceReport]) -> None:
-        async with self._gateway.database.write() as writing:
-            for report in batch:
-                await observe(writing, self._session.node_id, report, at=self._gateway.clock.now())
+async def write_reports(gateway: Gateway, node_id: str, reports: Sequence[InstanceReport]) -> None:
+    """Together if possible. One that cannot be taken is dropped; the others must not go down with it."""
+    try:
+        async with gateway.database.write() as writing:
+            for report in reports:
+                await observe(writing, node_id, report, at=gateway.clock.now())
+    except HytopusError as error:
+        if len(reports) == 1:
+            log.warning("report dropped", instance=reports[0].instance_id, code=error.code, cause=str(error))
+            return
+        for report in reports:
+            await write_reports(gateway, node_id, [report])

@@ -6,21 +6,21 @@ import asyncio
 from typing import Final
 
 from hytopus.brain.authority.commands import check_certificate, use_certificate
+from hytopus.brain.authority.errors import CertificateRevoked
 from hytopus.brain.gateway.errors import SessionNotOpened
 from hytopus.brain.gateway.gateway import Gateway, Peer
 from hytopus.brain.gateway.push import Pusher
 from hytopus.brain.gateway.registry import LiveSession
-from hytopus.brain.gateway.reports import ReportWriter
+from hytopus.brain.gateway.reports import ReportWriter, write_reports
 from hytopus.brain.instances.inventory import register_node
-from hytopus.brain.instances.observe import observe
 from hytopus.brain.nodes import commands as nodes
 from hytopus.brain.nodes import queries as node_queries
-from hytopus.brain.nodes.errors import NodeIdentityInUse
+from hytopus.brain.nodes.errors import NodeIdentityInUse, NodeNotFound
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.wire.channel import BrainChannel, LinkClosed
 from hytopus.wire.codec import BadMessage
-from hytopus.wire.deadline import within
+from hytopus.wire.deadline import raise_if_cancelled, within
 from hytopus.wire.messages import (
     Answer,
     BrainMessage,
@@ -34,12 +34,15 @@ from hytopus.wire.messages import (
     Welcome,
 )
 from hytopus.wire.problems import problem_of
-from hytopus.wire.version import check_protocol
+from hytopus.wire.version import ProtocolTooOld, check_protocol
 
 OPENING_S: Final = 15.0
 """A connection that has not registered by then is not a node."""
 SILENCE_S: Final = 15.0
 """A session without a sign of life for so long is dead; more where heartbeats are further apart."""
+
+FINAL: Final = (CertificateRevoked, NodeIdentityInUse, NodeNotFound, ProtocolTooOld)
+"""Refusals that somebody has to do something about; after any other the node comes back by itself."""
 
 log = get_logger(__name__)
 
@@ -47,21 +50,28 @@ log = get_logger(__name__)
 async def serve(channel: BrainChannel, peer: Peer, gateway: Gateway) -> None:
     """Runs as long as the session stands. Never raises for what a node does."""
     try:
-        message = await _opening(channel, gateway)
-        if message is None:
-            return
-        session, interval = await _register(channel, peer, gateway, message)
+        await _serve(channel, peer, gateway)
     except (LinkClosed, BadMessage) as error:
         log.info("session ended before it stood", node=peer.node_id, cause=str(error))
-        return
     except HytopusError as error:
         log.warning("session refused", node=peer.node_id, address=peer.address, code=error.code, cause=str(error))
-        await _tell(channel, Refused(problem_of(error), retry=error.retryable))
-        return
-    try:
-        await _Session(session, gateway, interval).run()
+        await _tell(channel, Refused(problem_of(error), retry=not isinstance(error, FINAL)))
     finally:
-        await _wind_up(session, gateway)
+        await channel.close()
+
+
+async def _serve(channel: BrainChannel, peer: Peer, gateway: Gateway) -> None:
+    message = await _opening(channel, gateway)
+    if message is None:
+        return
+    await _check(peer, gateway, message)
+    live = LiveSession(peer.node_id, channel)
+    await gateway.sessions.enter(live)
+    try:
+        interval = await _register(live, peer, gateway, message)
+        await _Session(live, gateway, interval).run()
+    finally:
+        await _wind_up(live, gateway)
 
 
 async def _opening(channel: BrainChannel, gateway: Gateway) -> RegisterNode | None:
@@ -74,43 +84,34 @@ async def _opening(channel: BrainChannel, gateway: Gateway) -> RegisterNode | No
     return message
 
 
-async def _register(
-    channel: BrainChannel, peer: Peer, gateway: Gateway, message: RegisterNode
-) -> tuple[LiveSession, float]:
-    """Check, end a former session of the same agent, write the inventory down, and welcome the node."""
+async def _check(peer: Peer, gateway: Gateway, message: RegisterNode) -> None:
+    """Before a former session is ended: a copied identity must not be able to do that."""
     check_protocol(message.protocol)
-    await _check_identity(peer, gateway, message.agent_id)
-    session = LiveSession(peer.node_id, channel)
-    await gateway.sessions.enter(session)
-    try:
-        welcome, seen = await _write_down(peer, gateway, message)
-        await channel.send(welcome)
-        if seen is not None:
-            await channel.send(seen)
-    except BaseException:
-        await _wind_up(session, gateway)
-        raise
-    session.stands = True
-    log.info("session stands", node=welcome.node_name, address=peer.address, instances=len(message.inventory))
-    return session, welcome.heartbeat_seconds
-
-
-async def _check_identity(peer: Peer, gateway: Gateway, agent_id: str) -> None:
-    """Before the former session is ended: a copied identity must not be able to do that."""
     async with gateway.database.read() as reading:
         if peer.serial:
             await check_certificate(reading, peer.node_id, peer.serial)
         node = await node_queries.get(reading, peer.node_id)
-        if node is not None and node.agent_id not in ("", agent_id):
+        if node is not None and node.agent_id not in ("", message.agent_id):
             raise NodeIdentityInUse(node=node.name)
+
+
+async def _register(live: LiveSession, peer: Peer, gateway: Gateway, message: RegisterNode) -> float:
+    """Write the inventory down and welcome the node. Returns the seconds between heartbeats."""
+    welcome, seen = await _write_down(peer, gateway, message)
+    await live.channel.send(welcome)
+    if seen is not None:
+        await live.channel.send(seen)
+    live.stands = True
+    log.info("session stands", node=welcome.node_name, address=peer.address, instances=len(message.inventory))
+    return welcome.heartbeat_seconds
 
 
 async def _write_down(peer: Peer, gateway: Gateway, message: RegisterNode) -> tuple[Welcome, ReportsSeen | None]:
     held_back = [report for report in message.inventory if not report.restored]
+    if held_back:
+        await write_reports(gateway, peer.node_id, held_back)
     async with gateway.database.write() as writing:
         at = gateway.clock.now()
-        for report in held_back:
-            await observe(writing, peer.node_id, report, at=at)
         node = await register_node(writing, peer.node_id, message, at=at)
         await use_certificate(writing, peer.node_id, peer.serial, at=at)
         name, dev_mode = node.name, node.dev_mode
@@ -142,6 +143,7 @@ class _Session:
             log.info("session broke", node=self._live.node_id, cause=str(errors.exceptions[0]))
         except* HytopusError as errors:
             log.warning("session ended", node=self._live.node_id, cause=str(errors.exceptions[0]))
+        raise_if_cancelled()
 
     async def _receive(self) -> None:
         while (message := await self._live.channel.receive()) is not None:
@@ -173,7 +175,6 @@ class _Session:
 async def _wind_up(session: LiveSession, gateway: Gateway) -> None:
     """Whatever happens here, the next session must be able to begin."""
     try:
-        await session.channel.close()
         if session.replaced or gateway.sessions.closing:
             return
         gateway.presence.disconnected(session.node_id)

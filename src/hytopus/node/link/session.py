@@ -15,7 +15,7 @@ from hytopus.node.link.outbox import Outbox
 from hytopus.node.link.requests import answer, carry_out, serve_stream
 from hytopus.wire.channel import LinkClosed, NodeChannel
 from hytopus.wire.codec import BadMessage, UnsendableMessage
-from hytopus.wire.deadline import within
+from hytopus.wire.deadline import raise_if_cancelled, within
 from hytopus.wire.messages import (
     Ask,
     BrainMessage,
@@ -106,6 +106,7 @@ class _Session:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, clock: Clock, heartbeat_seconds: float) -> None:
+        trouble: list[BaseException] = []
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._start(tasks, self._send())
@@ -116,7 +117,10 @@ class _Session:
                 for task in tuple(self._running):
                     task.cancel()
         except* (LinkClosed, LinkRefused, BadMessage) as errors:
-            raise next((e for e in errors.exceptions if isinstance(e, LinkRefused)), errors.exceptions[0]) from None
+            trouble.extend(errors.exceptions)
+        raise_if_cancelled()
+        if trouble:
+            raise next((error for error in trouble if isinstance(error, LinkRefused)), trouble[0])
 
     def _take(self, message: BrainMessage, tasks: asyncio.TaskGroup) -> None:
         match message:

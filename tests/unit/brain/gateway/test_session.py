@@ -1,0 +1,312 @@
+"""A session without sockets, on a clock that the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from hytopus.brain.db.engine import Database
+from hytopus.brain.gateway.errors import NodeOffline, NodeTimeout
+from hytopus.brain.gateway.gateway import Gateway, Peer
+from hytopus.brain.gateway.session import OPENING_S, SILENCE_S, serve
+from hytopus.brain.instances.models import Instance
+from hytopus.brain.instances.states import State
+from hytopus.brain.nodes import queries as nodes
+from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.presence import Presence
+from hytopus.brain.nodes.settings import NodeSettings
+from hytopus.brain.nodes.states import NodeState
+from hytopus.storage.memory import MemoryStore
+from hytopus.wire.channel import LinkClosed, NodeChannel
+from hytopus.wire.memory import Faults, memory_pair, memory_stream
+from hytopus.wire.messages import (
+    Answer,
+    Ask,
+    BrainMessage,
+    Heartbeat,
+    InstanceReport,
+    NodeFacts,
+    NodeLoad,
+    NodeStatus,
+    OpenStream,
+    Refused,
+    RegisterNode,
+    ReportsSeen,
+    SetDevMode,
+    StartInstance,
+    StopInstance,
+    StreamFrame,
+    Welcome,
+)
+from hytopus.wire.version import PROTOCOL
+from tests.harness.clock import ManualClock
+from tests.harness.database import sqlite as sqlite
+from tests.harness.factories import make_node, on_node
+from tests.services.waiting import eventually
+
+NODE = "node-1"
+HELLO = RegisterNode(PROTOCOL, "agent", NodeFacts(slots=8))
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def gateway(sqlite: Database, clock: ManualClock) -> Gateway:
+    async with sqlite.write() as session:
+        session.add(make_node(id=NODE, state=NodeState.OFFLINE))
+    presence = Presence(NodeSettings(), clock, sqlite.signals)
+    return Gateway(sqlite, MemoryStore(), presence, clock=clock, brain_id="brain")
+
+
+@asynccontextmanager
+async def node_of(gateway: Gateway, faults: Faults | None = None, node_id: str = NODE) -> AsyncIterator[NodeChannel]:
+    """The node's end of a session that the gateway serves."""
+    node, brain = memory_pair(gateway.clock, faults=faults)
+    serving = asyncio.ensure_future(serve(brain, Peer(node_id), gateway))
+    try:
+        yield node
+    finally:
+        await node.close()
+        await asyncio.wait_for(serving, 5)
+
+
+async def receive(channel: NodeChannel, kind: type[BrainMessage]) -> BrainMessage:
+    """The next message of a kind; others are passed over."""
+    while (message := await asyncio.wait_for(channel.receive(), 5)) is not None:
+        if isinstance(message, kind):
+            return message
+    raise AssertionError(f"the session ended without a {kind}")
+
+
+def hello(instance: Instance, status: NodeStatus) -> RegisterNode:
+    """A node that holds an instance in the Brain's generation."""
+    standing = InstanceReport(instance.id, instance.generation, status, restored=True)
+    return RegisterNode(PROTOCOL, "agent", NodeFacts(slots=8), inventory=(standing,))
+
+
+async def add_instance(gateway: Gateway, state: State, *, generation: int = 1) -> Instance:
+    async with gateway.database.write() as session:
+        node = await nodes.get(session, NODE)
+        assert node is not None
+        instance, lease = on_node(node, state, generation=generation)
+        session.add_all((instance, lease))
+    return instance
+
+
+async def set_state(gateway: Gateway, instance: Instance, state: State) -> None:
+    async with gateway.database.write() as session:
+        row = await session.get(Instance, instance.id)
+        assert row is not None
+        row.state = state
+    gateway.database.signals.publish("node", NODE)
+
+
+async def stored(gateway: Gateway, instance: Instance) -> Instance:
+    async with gateway.database.read() as session:
+        found = await session.get(Instance, instance.id)
+        assert found is not None
+        return found
+
+
+async def node_row(gateway: Gateway) -> Node:
+    async with gateway.database.read() as session:
+        node = await nodes.get(session, NODE)
+        assert node is not None
+        return node
+
+
+async def test_registering(gateway: Gateway) -> None:
+    async with node_of(gateway) as node:
+        await node.send(HELLO)
+        welcome = await receive(node, Welcome)
+        assert isinstance(welcome, Welcome)
+        assert (welcome.node_id, welcome.brain_id, welcome.heartbeat_seconds) == (NODE, "brain", 5)
+        await node.send(Heartbeat("", False, NodeLoad(cpu_percent=7)))
+        await eventually(lambda: gateway.presence.load(NODE))
+        assert (await node_row(gateway)).state is NodeState.ONLINE
+    assert (await node_row(gateway)).state is NodeState.SUSPECT
+
+
+@pytest.mark.parametrize(
+    ("opening", "code", "retry"),
+    [
+        (RegisterNode(0, "agent", NodeFacts()), "protocol_too_old", False),
+        (RegisterNode(PROTOCOL + 1, "agent", NodeFacts()), "protocol_too_new", True),
+        (RegisterNode(PROTOCOL, "another", NodeFacts()), "node_identity_in_use", False),
+        (Heartbeat("", False, NodeLoad()), "session_not_opened", True),
+    ],
+)
+async def test_refusals(gateway: Gateway, opening: RegisterNode | Heartbeat, code: str, retry: bool) -> None:
+    async with node_of(gateway) as node:
+        await node.send(opening)
+        refused = await receive(node, Refused)
+        assert isinstance(refused, Refused)
+        assert (refused.problem.code, refused.retry) == (code, retry)
+        assert await node.receive() is None
+    assert not gateway.sessions.online(NODE)
+
+
+async def test_a_node_that_is_none(gateway: Gateway) -> None:
+    async with node_of(gateway, node_id="gone") as node:
+        await node.send(HELLO)
+        refused = await receive(node, Refused)
+        assert isinstance(refused, Refused)
+        assert refused.problem.code == "node_not_found"
+
+
+async def test_whoever_says_nothing_is_shown_out(gateway: Gateway, clock: ManualClock) -> None:
+    async with node_of(gateway) as node:
+        await clock.advance(OPENING_S)
+        assert isinstance(await node.receive(), Refused)
+        assert await node.receive() is None
+
+
+async def test_a_silent_session_is_ended(gateway: Gateway, clock: ManualClock) -> None:
+    async with node_of(gateway) as node:
+        await node.send(HELLO)
+        await receive(node, SetDevMode)
+        await clock.advance(SILENCE_S - 1)
+        await node.send(Heartbeat("", False, NodeLoad()))
+        await clock.advance(SILENCE_S - 1)
+        assert gateway.sessions.online(NODE)
+        await clock.advance(1)
+        await eventually(lambda: not gateway.sessions.online(NODE))
+
+
+async def test_a_partition_is_noticed_at_both_ends(gateway: Gateway, clock: ManualClock) -> None:
+    faults = Faults()
+    async with node_of(gateway, faults) as node:
+        await node.send(HELLO)
+        await receive(node, SetDevMode)
+        receiving = asyncio.ensure_future(node.receive())
+        await clock.settle()
+        faults.partition()
+        await clock.advance(20)
+        with pytest.raises(LinkClosed):
+            await receiving
+        await eventually(lambda: not gateway.sessions.online(NODE))
+        faults.heal()
+
+
+async def test_a_command_is_sent_once_and_again_in_the_next_session(gateway: Gateway) -> None:
+    instance = await add_instance(gateway, State.STARTING)
+    start = StartInstance(instance.id, 1)
+    for _ in range(2):
+        async with node_of(gateway) as node:
+            await node.send(hello(instance, NodeStatus.PREPARED))
+            assert await receive(node, StartInstance) == start
+            gateway.database.signals.publish("node", NODE)
+            await set_state(gateway, instance, State.STOPPING)
+            following = await asyncio.wait_for(node.receive(), 5)
+            assert following == StopInstance(instance.id, 1), "and nothing in between"
+        await set_state(gateway, instance, State.STARTING)
+
+
+async def test_reports_are_acknowledged_once_they_are_durable(gateway: Gateway) -> None:
+    instance = await add_instance(gateway, State.STARTING)
+    async with node_of(gateway) as node:
+        await node.send(hello(instance, NodeStatus.PREPARED))
+        await receive(node, StartInstance)
+        for sequence in range(1, 200):
+            await node.send(InstanceReport(instance.id, 1, NodeStatus.RUNNING, sequence=sequence))
+        seen = 0
+        while seen < 199:
+            message = await receive(node, ReportsSeen)
+            assert isinstance(message, ReportsSeen)
+            seen = message.sequence
+            assert (await stored(gateway, instance)).report_sequence >= seen
+    assert (await stored(gateway, instance)).state is State.RUNNING
+
+
+async def test_old_news_comes_before_how_things_stand(gateway: Gateway) -> None:
+    """While the Brain was away it became ready and crashed: the Brain learns of both, in order."""
+    instance = await add_instance(gateway, State.STARTING, generation=2)
+    inventory = (
+        InstanceReport(instance.id, 2, NodeStatus.RUNNING, sequence=1),
+        InstanceReport(instance.id, 2, NodeStatus.FAILED, sequence=2, exit_code=1, exit_kind="crash"),
+        InstanceReport(instance.id, 2, NodeStatus.FAILED, sequence=2, restored=True),
+    )
+    async with node_of(gateway) as node:
+        await node.send(RegisterNode(PROTOCOL, "agent", NodeFacts(), inventory=inventory))
+        assert await receive(node, ReportsSeen) == ReportsSeen(2)
+    found = await stored(gateway, instance)
+    assert found.state is State.FAILED
+    assert found.started_at is not None
+
+
+async def test_a_takeover_by_the_same_agent(gateway: Gateway) -> None:
+    async with node_of(gateway) as first:
+        await first.send(HELLO)
+        await receive(first, SetDevMode)
+        async with node_of(gateway) as second:
+            await second.send(HELLO)
+            await receive(second, SetDevMode)
+            assert await first.receive() is None
+            assert gateway.sessions.online(NODE)
+            assert (await node_row(gateway)).state is NodeState.ONLINE
+
+
+async def test_asking(gateway: Gateway) -> None:
+    async with node_of(gateway) as node:
+        await node.send(HELLO)
+        await receive(node, SetDevMode)
+        asking = asyncio.ensure_future(gateway.sessions.ask(NODE, "cache"))
+        question = await receive(node, Ask)
+        assert isinstance(question, Ask)
+        await node.send(Answer("of something else", "{}"))
+        await node.send(Answer(question.request_id, json.dumps({"bytes": 1})))
+        assert await asking == {"bytes": 1}
+
+
+async def test_a_stream_the_node_does_not_dial(gateway: Gateway, clock: ManualClock) -> None:
+    async with node_of(gateway) as node:
+        await node.send(HELLO)
+        await receive(node, SetDevMode)
+        viewing = asyncio.ensure_future(_first_line(gateway))
+        await receive(node, OpenStream)
+        await clock.advance(10)
+        with pytest.raises(NodeTimeout):
+            await viewing
+
+
+async def test_a_stream_nobody_asked_for(gateway: Gateway) -> None:
+    node, brain = memory_stream(gateway.clock)
+    await node.send(StreamFrame("forged"))
+    await asyncio.wait_for(gateway.relay.serve(brain, NODE), 5)
+
+
+async def test_another_node_cannot_take_a_stream(gateway: Gateway, clock: ManualClock) -> None:
+    async with node_of(gateway) as node:
+        await node.send(HELLO)
+        await receive(node, SetDevMode)
+        viewing = asyncio.ensure_future(_first_line(gateway))
+        wanted = await receive(node, OpenStream)
+        assert isinstance(wanted, OpenStream)
+        thief, end = memory_stream(clock)
+        await thief.send(StreamFrame(wanted.stream_id))
+        await asyncio.wait_for(gateway.relay.serve(end, "node-2"), 5)
+        assert not viewing.done()
+        viewing.cancel()
+        await asyncio.gather(viewing, return_exceptions=True)
+
+
+async def test_a_viewer_whose_node_goes(gateway: Gateway) -> None:
+    async with node_of(gateway) as node:
+        await node.send(HELLO)
+        await receive(node, SetDevMode)
+        viewing = asyncio.ensure_future(_first_line(gateway))
+        await receive(node, OpenStream)
+    with pytest.raises(NodeOffline):
+        await viewing
+
+
+async def _first_line(gateway: Gateway) -> int:
+    async with gateway.relay.open_stream(NODE, "i", "logs") as stream:
+        return (await anext(aiter(stream))).number
