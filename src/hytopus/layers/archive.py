@@ -46,7 +46,7 @@ def entries(window: Window, limits: Limits) -> Iterator[Found]:
     paths, count, total = Paths(), 0, 0
     admit, sizes = paths.admit, dict[str, int]()
     for name, code, mode, size, target in members(window):
-        if code == b"0" and mode < _SET_ID and admit(name):
+        if code == b"0" and not mode & _SET_ID and admit(name):
             path, implied, kind = name, NONE, FILE
         else:
             path, implied, kind = _examine(paths, name, code, mode, size, target)

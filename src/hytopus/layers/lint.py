@@ -21,7 +21,7 @@ from hytopus.layers.rules import TemplateRules
 from hytopus.layers.substitute import MAX_FILE, placeholders
 
 BUILT_IN: Final = frozenset(
-    [
+    {
         "INSTANCE_ID",
         "INSTANCE_NAME",
         "NODE_NAME",
@@ -34,7 +34,7 @@ BUILT_IN: Final = frozenset(
         "LOCALE",
         "MAX_PLAYERS",
         "GROUP",
-    ]
+    }
 )
 """Variables every instance has; so are `PORT_<NAME>`."""
 

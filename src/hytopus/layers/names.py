@@ -94,8 +94,9 @@ class Paths:
 
     def _claim(self, path: str) -> None:
         key = path.lower() if path.isascii() else fold(path)
-        other = self._folded.setdefault(key, path)
-        if other is path:
+        other = self._folded.get(key)
+        if other is None:
+            self._folded[key] = path
             return
         if other != path:
             raise BadName(f"it differs from {other!r} only by case or Unicode form")
