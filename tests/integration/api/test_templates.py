@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +13,13 @@ import pytest
 from hytopus.brain.accounts.roles import Role
 from hytopus.brain.templates.errors import TemplateNotFound, TemplateVersionNotFound
 from hytopus.brain.templates.queries import get_versions, resolve
-from hytopus.brain.templates.sweeper import sweep
+from hytopus.brain.templates.sweeper import RETRY_SECONDS, run_sweeper, sweep
 from hytopus.layers.reference import LayerReference
 from hytopus.storage.errors import S3Unreachable
 from hytopus.storage.memory import MemoryStore
 from tests.integration.api.clock import StepClock
 from tests.integration.api.world import World
+from tests.services.waiting import eventually
 
 MEBIBYTE = 1 << 20
 
@@ -268,6 +270,25 @@ async def test_a_sweep_that_broke_off_is_finished_by_the_next(
     await sweep(world.database, store, world.clock.now())
     assert store.objects == {}
     assert (await _push(operator, store, "lobby@1").all()).status_code == 201
+
+
+async def test_the_sweeper_starts_at_once_and_comes_back_after_a_failure(
+    world: World, operator: httpx2.AsyncClient, store: MemoryStore, clock: StepClock
+) -> None:
+    for name in ("lobby@1", "arena@1"):
+        await _push(operator, store, name, name.encode()).all()
+    sweeping = asyncio.create_task(run_sweeper(world.database, store, clock))
+    await operator.delete("/templates/lobby")
+    await eventually(lambda: list(store.objects.values()) == [b"arena@1"], what="the first blob to go")
+    store.fault = S3Unreachable(endpoint="here", why="it is down")
+    await operator.delete("/templates/arena")
+    await eventually(lambda: store.requests["delete_object", "s3_unreachable"], what="the sweeper to fail")
+    store.fault = None
+    await eventually(lambda: clock.sleeping, what="the sweeper to wait")
+    clock.advance(RETRY_SECONDS)
+    await eventually(lambda: store.objects == {}, what="the second blob to go")
+    sweeping.cancel()
+    await asyncio.wait({sweeping})
 
 
 async def test_an_unreachable_store_is_said_so_and_nothing_is_left_behind(

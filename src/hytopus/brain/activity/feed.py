@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
 from typing import Final
 
 from hytopus.brain.activity.models import Event
 from hytopus.brain.activity.queries import EventFilter, event_ids, events_between, newest_event
 from hytopus.brain.db.engine import Database
-from hytopus.brain.db.signals import Subscription
 from hytopus.kit.clock import Clock
 
 BATCH: Final = 500
@@ -29,13 +26,12 @@ async def follow(
         cursor = await _start(database) if after is None else after
         gap = _Gap(clock) if database.dialect == "postgresql" else None
         while True:
-            wake.drain()
             events, seen, more = await _look(database, wanted, cursor, gap)
             for event in events:
                 yield event
             cursor = seen
             if not more:
-                await _wait(wake, clock)
+                await wake.wait(clock, LOOK_AGAIN_SECONDS)
 
 
 async def _look(
@@ -76,16 +72,3 @@ class _Gap:
 async def _start(database: Database) -> int:
     async with database.read() as session:
         return await newest_event(session)
-
-
-async def _wait(wake: Subscription, clock: Clock) -> None:
-    """Until something was committed here, or it is time to look what other Brains did."""
-    tasks = [asyncio.ensure_future(wake.get()), asyncio.ensure_future(clock.sleep(LOOK_AGAIN_SECONDS))]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.db.engine import after_commit
+from hytopus.kit.clock import Clock
 
 
 class Subscription:
@@ -36,6 +37,18 @@ class Subscription:
     def drain(self) -> list[Any]:
         """What has come in the meantime, without waiting."""
         return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+
+    async def wait(self, clock: Clock, seconds: float) -> list[Any]:
+        """Until a signal comes or the time is up; what has come by then."""
+        tasks = [asyncio.ensure_future(self._queue.get()), asyncio.ensure_future(clock.sleep(seconds))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            first = [tasks[0].result()] if tasks[0].done() else []
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return first + self.drain()
 
 
 class Signals:

@@ -5,8 +5,6 @@ What is to be done stands in the database, so nothing is lost if the Brain dies 
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.db.engine import Database
-from hytopus.brain.db.signals import Subscription
 from hytopus.brain.templates.commands import SWEEP, end_upload, let_go
 from hytopus.brain.templates.models import PendingDeletion, TemplateVersion, Upload
 from hytopus.brain.templates.uploads import UPLOAD_LIFETIME
@@ -26,17 +23,20 @@ from hytopus.storage.base import ObjectStore
 log = get_logger(__name__)
 
 SWEEP_SECONDS: Final = 600.0
+RETRY_SECONDS: Final = 30.0
 
 
 async def run_sweeper(database: Database, store: ObjectStore, clock: Clock) -> None:
-    """Sweep whenever there is something to do, and every ten minutes. Runs until cancelled."""
+    """Sweep whenever there is something to do, every ten minutes, and soon after a failure. Runs until cancelled."""
     with database.signals.subscribe(SWEEP) as wake:
         while True:
+            pause = SWEEP_SECONDS
             try:
                 await sweep(database, store, clock.now())
             except HytopusError as error:
                 log.warning("object store not swept", code=error.code, detail=error.message)
-            await _wait(wake, clock)
+                pause = RETRY_SECONDS
+            await wake.wait(clock, pause)
 
 
 async def sweep(database: Database, store: ObjectStore, now: datetime) -> None:
@@ -91,16 +91,3 @@ async def _abort_strays(database: Database, store: ObjectStore, now: datetime) -
     for upload in await store.list_uploads():
         if upload.upload_id not in known and now - upload.started_at >= UPLOAD_LIFETIME:
             await store.abort_upload(upload.key, upload.upload_id)
-
-
-async def _wait(wake: Subscription, clock: Clock) -> None:
-    tasks = [asyncio.ensure_future(wake.get()), asyncio.ensure_future(clock.sleep(SWEEP_SECONDS))]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
-    wake.drain()
