@@ -10,7 +10,7 @@ import re
 import tarfile
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -69,8 +69,8 @@ async def build_image(
     Raises `ImageBuildFailed` with what to do about it.
     """
     digest = await asyncio.to_thread(inputs_digest, game, folder)
-    existing = None if force else await _find(game, engine)
-    if existing and (existing["Config"].get("Labels") or {}).get(INPUTS_LABEL) == digest:
+    existing = await _find(game, engine)
+    if existing and not force and (existing["Config"].get("Labels") or {}).get(INPUTS_LABEL) == digest:
         progress(f"{game.image.reference} is up to date")
         return BuiltImage(game.image.reference, existing["Id"], built=False)
     for build in _ways(game, folder, prefer):
@@ -85,6 +85,8 @@ async def build_image(
     image = await _find(game, engine)
     if image is None:
         raise _failed(game, "the engine does not know the image it has just built", "Look into the engine's log.")
+    if existing and existing["Id"] != image["Id"]:
+        await _drop(existing["Id"], engine)
     progress(f"{game.image.reference} is built, {image['Size'] / 1e6:.0f} MB")
     return BuiltImage(game.image.reference, image["Id"], built=True)
 
@@ -175,6 +177,12 @@ async def _inspect(game: Game, reference: str, engine: Docker) -> Any:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
+
+
+async def _drop(image_id: str, engine: Docker) -> None:
+    """Remove an image that lost its name to a newer one; containers that still run it keep it."""
+    with suppress(DockerError):
+        await engine.images.delete(image_id)
 
 
 async def _steps(

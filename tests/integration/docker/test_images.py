@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from aiodocker import Docker
+from aiodocker import Docker, DockerError
 
 from hytopus.games.debian import make_rootfs
 from hytopus.games.definition import DebianImage, Game
@@ -47,6 +47,10 @@ class Recipe:
         (self.folder / "game.toml").write_text(text)
         return load_game(self.folder)
 
+    async def image_id(self) -> str:
+        found = await self.engine.images.inspect(self.reference)
+        return str(found["Id"])
+
     async def build(self, game: Game, **options: str) -> bool:
         self.said.clear()
         built = await build_image(game, self.folder, engine=self.engine, progress=self.said.append, **options)  # type: ignore[arg-type]
@@ -82,9 +86,13 @@ async def test_a_dockerfile_on_an_image_at_hand(bench: DockerBench, recipe: Reci
 
 async def test_a_change_is_built(bench: DockerBench, recipe: Recipe) -> None:
     assert await recipe.build(recipe.write(debian=_DEBIAN))
+    first = await recipe.image_id()
     game = recipe.write(server="echo changed", debian=_DEBIAN)
     assert await recipe.build(game)
     assert await output(bench, game) == ["changed"]
+    assert await recipe.image_id() != first
+    with pytest.raises(DockerError, match="No such image"):
+        await recipe.engine.images.inspect(first)
 
 
 async def test_debian_packages_do_where_no_registry_is(bench: DockerBench, recipe: Recipe) -> None:
