@@ -70,6 +70,7 @@ class Stack:
                 "HYTOPUS_NODE__PORTS__FIRST": str(self.game_ports.start),
                 "HYTOPUS_NODE__PORTS__LAST": str(self.game_ports.stop - 1),
                 "HYTOPUS_NODE__METRICS__PORT": str(metrics),
+                "HYTOPUS_NODE__CAPACITY__CPUS": "64",
                 "HYTOPUS_NODE__DOCKER__BIND_ADDRESS": "127.0.0.1",
                 **self.docker,
                 **(node_settings or {}),
