@@ -31,7 +31,7 @@ def node_facts(settings: NodeSettings, *, materialisers: Sequence[str]) -> NodeF
         agent_version=__version__,
         kernel=platform.release(),
         architecture=platform.machine(),
-        cpus=capacity.cpus if capacity.cpus is not None else usable_cpus(os.cpu_count() or 1),
+        cpus=capacity.cpus if capacity.cpus is not None else usable_cpus(os.cpu_count() or 1, capacity.cpu_overcommit),
         memory_mb=capacity.memory_mb or usable_memory_mb(psutil.virtual_memory().total // 2**20),
         disk_mb=capacity.disk_mb or usable_disk_mb(settings.data_dir),
         slots=capacity.slots,
@@ -45,8 +45,8 @@ def node_facts(settings: NodeSettings, *, materialisers: Sequence[str]) -> NodeF
     )
 
 
-def usable_cpus(cores: int) -> float:
-    return max(0.5, cores - RESERVED_CPUS)
+def usable_cpus(cores: int, overcommit: float) -> float:
+    return round(max(0.5, cores - RESERVED_CPUS) * overcommit, 2)
 
 
 def usable_memory_mb(total: int) -> int:

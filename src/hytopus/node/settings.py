@@ -21,6 +21,8 @@ class CapacitySettings(_Section):
     """What Hytopus may use of this machine. Empty: all of it but a reserve for the system."""
 
     cpus: Annotated[float, Field(gt=0)] | None = None
+    cpu_overcommit: Annotated[float, Field(ge=1, le=16)] = 2.0
+    """How often a processor is handed out where `cpus` is empty: an instance's share is a ceiling it seldom reaches."""
     memory_mb: Annotated[int, Field(ge=64)] | None = None
     disk_mb: Annotated[int, Field(ge=64)] | None = None
     slots: Annotated[int, Field(ge=0, le=10_000)] = 50

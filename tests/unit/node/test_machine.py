@@ -32,7 +32,7 @@ def test_the_reserve_fits_small_and_large_machines(total: int, usable: int) -> N
 
 
 def test_a_single_core_is_not_given_away_whole() -> None:
-    assert (usable_cpus(1), usable_cpus(16)) == (0.75, 15.75)
+    assert (usable_cpus(1, 1), usable_cpus(16, 1), usable_cpus(2, 2)) == (0.75, 15.75, 3.5)
 
 
 def test_the_operator_decides_what_is_used(tmp_path: Path) -> None:
