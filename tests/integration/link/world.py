@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from hytopus.brain.activity.actor import SYSTEM
 from hytopus.brain.authority import commands as authority_commands
-from hytopus.brain.authority.api import router
+from hytopus.brain.authority.api import JoinInfo, get_join_info
 from hytopus.brain.authority.ca import Authority
 from hytopus.brain.db.engine import Database
 from hytopus.brain.gateway.gateway import Gateway
@@ -221,13 +221,15 @@ async def running_arm(
 
 @asynccontextmanager
 async def _web(brain: Brain) -> AsyncIterator[str]:
-    """The real routes of the authority, which need nothing else of the API."""
+    """The one route a machine needs before it is a node."""
     app = FastAPI()
-    app.include_router(router, prefix="/api/v1")
-    app.state.authority, app.state.gateway = brain.authority, brain.gateway
+
+    @app.get("/api/v1/join-info")
+    async def join_info() -> JoinInfo:
+        return await get_join_info(brain.authority, brain.gateway)
+
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_config=None))
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    task = asyncio.ensure_future(server._serve())
+    task = asyncio.ensure_future(server._serve())  # without `serve`, which would take over the process's signals
     try:
         await eventually(lambda: server.started)
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
