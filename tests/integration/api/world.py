@@ -22,7 +22,7 @@ from hytopus.brain.app import Parts, build_app
 from hytopus.brain.db.engine import Database
 from hytopus.brain.games.api import router as games_api
 from hytopus.brain.games.catalogue import Catalogue
-from hytopus.brain.http.routing import PREFIX, mounted_routes
+from hytopus.brain.http.routing import PREFIX, Route
 from hytopus.brain.http.streams import Streams
 from hytopus.brain.settings import HttpSettings
 from hytopus.brain.templates.api import router as templates_api
@@ -110,10 +110,8 @@ async def open_world(
 
 def _rows(features: Sequence[APIRouter]) -> dict[tuple[str, str], Role | None]:
     """The rows of the permission table that these features need."""
-    app = FastAPI()
-    for router in features:
-        app.include_router(router, prefix=PREFIX)
-    keys = [(route.method, route.path) for route in mounted_routes(app)]
+    routes = [route for router in features for route in router.routes if isinstance(route, Route)]
+    keys = [(method, route.path) for route in routes for method in route.methods or ()]
     return {key: TABLE[key] for key in keys if key in TABLE}
 
 
