@@ -110,13 +110,13 @@ class MemoryDownload:
         data = self._tarballs.get(source.checksum)
         if data is None:
             raise errors.ObjectMissing(layer=source.name)
-        return await asyncio.to_thread(_unpack_here, data, tree, manifest, limits)
+        return await asyncio.to_thread(_unpack_here, data, tree, manifest, owner, limits)
 
 
-def _unpack_here(data: bytes, tree: Path, manifest: Path, limits: Limits) -> Downloaded:
+def _unpack_here(data: bytes, tree: Path, manifest: Path, owner: Owner, limits: Limits) -> Downloaded:
     root = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        result = unpack(open_window(io.BytesIO(data).read, limits), root, limits=limits, exact=True)
+        result = unpack(open_window(io.BytesIO(data).read, limits), root, limits=limits, exact=True, owner=owner)
     finally:
         os.close(root)
     manifest.write_bytes(result.dump())
@@ -142,8 +142,9 @@ async def _follow(
     """Feed the job, read the lines, until there is an outcome."""
     assert process.stdin
     assert process.stdout
-    process.stdin.write(json.dumps(job).encode())
-    process.stdin.close()
+    with suppress(OSError, RuntimeError):  # it may have ended already: what it wrote says why (uvloop: RuntimeError)
+        process.stdin.write(json.dumps(job).encode())
+        process.stdin.close()
     facts: dict[str, Any] = {"fetched": 0, "unpacked": 0}
     while text := await process.stdout.readline():
         line = json.loads(text)
