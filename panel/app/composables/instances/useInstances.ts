@@ -1,0 +1,81 @@
+/** Every instance that is not destroyed, kept up to date by the live feed. One list for the whole panel. */
+import { getInstance, listInstances, type EventOut, type InstanceSummary } from '~/api'
+
+/** Beyond so many rows to look at again, the whole list is cheaper. */
+const MANY = 12
+
+const list = new LiveList<InstanceSummary>()
+const loading = ref(false)
+const loaded = ref(false)
+const problem = shallowRef<ApiProblem | null>(null)
+const stale = new Set<string>()
+let scheduled: ReturnType<typeof setTimeout> | undefined
+
+async function load(): Promise<void> {
+  if (loading.value) return
+  loading.value = true
+  try {
+    const rows: InstanceSummary[] = []
+    await askAll(cursor => listInstances({ query: { limit: 500, cursor } }), (items) => {
+      rows.push(...items)
+      if (!loaded.value) list.replaceAll(rows)
+    })
+    list.replaceAll(rows)
+    loaded.value = true
+    problem.value = null
+  } catch (error) {
+    problem.value = problemOf(error)
+  } finally {
+    loading.value = false
+  }
+}
+
+/** State changes are shown at once; what the event does not carry is asked for a moment later. */
+function apply(events: EventOut[]) {
+  list.batch(() => events.forEach(applyOne))
+  if (stale.size && scheduled === undefined) scheduled = setTimeout(refresh, 300)
+}
+
+function applyOne(event: EventOut) {
+  if (event.subject_kind !== 'instance') return
+  const change = stateChange(event)
+  if (change?.to === 'destroyed') {
+    stale.delete(event.subject_id)
+    return list.remove(event.subject_id)
+  }
+  if (change) list.patch(change.id, { state: change.to, state_since: change.at })
+  stale.add(event.subject_id)
+}
+
+async function refresh(): Promise<void> {
+  const ids = [...stale]
+  stale.clear()
+  try {
+    if (ids.length > MANY) await load()
+    else await Promise.all(ids.map(refreshOne))
+  } finally {
+    // While thousands of events arrive, the list is asked for every few seconds, not all the time.
+    scheduled = undefined
+    if (stale.size) scheduled = setTimeout(refresh, ids.length > MANY ? 3000 : 500)
+  }
+}
+
+async function refreshOne(id: string): Promise<void> {
+  try {
+    const row = await ask(getInstance({ path: { instance: id } }))
+    if (row.state === 'destroyed') list.remove(id)
+    else list.put(row)
+  } catch (error) {
+    if (problemOf(error).status === 404) list.remove(id)
+  }
+}
+
+const start = createSharedComposable(() => {
+  useLive().onEvents(apply)
+  void load()
+})
+
+export function useInstances() {
+  start()
+  return { rows: list.rows, list, loading: readonly(loading), loaded: readonly(loaded), problem: readonly(problem), load }
+}

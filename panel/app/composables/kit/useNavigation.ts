@@ -1,0 +1,70 @@
+/** Where one can go: the sidebar's links and the command palette. What a role may not see is not offered. */
+import type { CommandPaletteGroup, CommandPaletteItem, NavigationMenuItem } from '@nuxt/ui'
+import type { Role } from '~/api'
+
+interface Place {
+  key: string
+  icon: string
+  to: string
+  least?: Role
+}
+
+export const PLACES: Place[] = [
+  { key: 'dashboard', icon: 'i-lucide-layout-dashboard', to: '/' },
+  { key: 'instances', icon: 'i-lucide-gamepad-2', to: '/instances' },
+  { key: 'nodes', icon: 'i-lucide-server', to: '/nodes' },
+  { key: 'templates', icon: 'i-lucide-layers', to: '/templates' },
+  { key: 'events', icon: 'i-lucide-activity', to: '/events' },
+  { key: 'audit', icon: 'i-lucide-scroll-text', to: '/audit', least: 'admin' },
+  { key: 'users', icon: 'i-lucide-users', to: '/users', least: 'admin' },
+  { key: 'settings', icon: 'i-lucide-settings', to: '/settings' },
+]
+
+export function useNavigation() {
+  const { t } = useI18n()
+  const session = useSession()
+  const instances = useInstances()
+  const nodes = useNodes()
+  const templates = useTemplates()
+  const commands = useCommands()
+
+  const places = computed(() => PLACES.filter(place => session.can(place.least ?? 'viewer')))
+
+  const links = computed<NavigationMenuItem[]>(() => places.value.map(place => ({
+    label: t(`nav.${place.key}`),
+    icon: place.icon,
+    to: place.to,
+    exact: place.to === '/',
+  })))
+
+  const groups = computed<CommandPaletteGroup<CommandPaletteItem>[]>(() => [
+    {
+      id: 'places',
+      label: t('search.places'),
+      items: places.value.map(place => ({ label: t(`nav.${place.key}`), icon: place.icon, to: place.to })),
+    },
+    { id: 'commands', label: t('search.commands'), items: commands.value },
+    {
+      id: 'instances',
+      label: t('nav.instances'),
+      items: instances.rows.value.map(each => ({
+        label: each.name,
+        suffix: t(`states.${each.state}`),
+        icon: 'i-lucide-gamepad-2',
+        to: `/instances/${each.id}`,
+      })),
+    },
+    {
+      id: 'nodes',
+      label: t('nav.nodes'),
+      items: nodes.rows.value.map(each => ({ label: each.name, icon: 'i-lucide-server', to: `/nodes/${each.id}` })),
+    },
+    {
+      id: 'templates',
+      label: t('nav.templates'),
+      items: templates.rows.value.map(each => ({ label: each.id, icon: 'i-lucide-layers', to: `/templates/${each.id}` })),
+    },
+  ])
+
+  return { links, groups }
+}

@@ -1,0 +1,59 @@
+/** The one live connection: every event of the network once, in batches, resumed where it broke. */
+import { listEvents, type EventOut } from '~/api'
+
+type Listener = (events: EventOut[]) => void
+
+const state = ref<StreamState>('connecting')
+const since = ref(Date.now())
+const listeners = new Set<Listener>()
+let lastId: string | undefined
+let stop: AbortController | undefined
+
+const batch = new FrameBatch<EventOut>((events) => {
+  for (const listener of listeners) listener(events)
+})
+
+/** Begin to listen. What is loaded after this promise is at least as new as the feed's beginning. */
+async function connectLive(): Promise<void> {
+  if (stop) return
+  stop = new AbortController()
+  const newest = await ask(listEvents({ query: { limit: 1 } })).catch((error: unknown) => {
+    stop = undefined
+    throw error
+  })
+  lastId = String(newest.items[0]?.id ?? 0)
+  void followStream({
+    url: () => '/api/v1/events',
+    lastId: () => lastId,
+    signal: stop.signal,
+    onState: setState,
+    onFrame: (frame) => {
+      if (frame.event === 'problem') return
+      if (frame.id) lastId = frame.id
+      batch.add(JSON.parse(frame.data) as EventOut)
+    },
+  })
+}
+
+function disconnectLive() {
+  stop?.abort()
+  stop = undefined
+  state.value = 'connecting'
+}
+
+function setState(next: StreamState, problem?: ApiProblem) {
+  if (next !== state.value) since.value = Date.now()
+  state.value = next
+  if (next !== 'ended') return
+  stop = undefined
+  if (problem && isExpiry(problem)) useSession().expired.value = true
+}
+
+export function useLive() {
+  /** Hear of events as long as the component lives. */
+  function onEvents(listener: Listener) {
+    listeners.add(listener)
+    onScopeDispose(() => listeners.delete(listener))
+  }
+  return { state: readonly(state), since: readonly(since), connectLive, disconnectLive, onEvents }
+}

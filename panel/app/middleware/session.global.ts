@@ -1,0 +1,16 @@
+/** Nothing but the login page without a login; afterwards one comes back to where one wanted to go. */
+export default defineNuxtRouteMiddleware(async (to) => {
+  const session = useSession()
+  if (to.path === '/login') return
+  if (!session.me.value) {
+    try {
+      await session.load()
+    } catch (error) {
+      const problem = problemOf(error)
+      if (isExpiry(problem)) return navigateTo({ path: '/login', query: to.fullPath === '/' ? {} : { next: to.fullPath } })
+      throw createError({ statusCode: problem.status || 503, message: problem.message, data: { code: problem.code }, fatal: true })
+    }
+  }
+  if (to.meta.least && !session.can(to.meta.least)) return navigateTo('/')
+  await useLive().connectLive().catch(() => undefined)
+})

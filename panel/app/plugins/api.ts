@@ -1,0 +1,2 @@
+/** Points the generated client at the Brain that served the panel. */
+export default defineNuxtPlugin(() => configureClient())

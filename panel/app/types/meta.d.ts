@@ -1,0 +1,14 @@
+import type { Role } from '~/api'
+
+declare module '#app' {
+  interface PageMeta {
+    /** The least role that may see the page; everybody who is signed in where it is left out. */
+    least?: Role
+  }
+}
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    least?: Role
+  }
+}
