@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from hytopus.cli.client import Api, Json, at
+from hytopus.cli.client import Api, at
 from hytopus.cli.extras import needs
 from hytopus.cli.failure import NOT_FOUND, ApiProblem, exit_code
 from hytopus.cli.instance_wait import RUNNING, wait_until
@@ -18,8 +19,11 @@ from hytopus.cli.template_push import prepare, push_archive
 
 GAME: Final = "luanti"
 VERSION: Final = "1.0.0"
-LAYERS: Final = ("luanti-base", "luanti-mode", "luanti-map")
-INSTANCES: Final = ("demo-one", "demo-two")
+INSTANCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "survival": ("luanti-base", "luanti-survival", "luanti-flatland"),
+    "creative": ("luanti-base", "luanti-creative", "luanti-flatland"),
+}
+"""Name and layers, lowest first: the same base and map, with a game mode of their own between them."""
 _WAIT_SECONDS: Final = 300.0
 
 Say = Callable[[str], None]
@@ -33,16 +37,11 @@ async def build_demo(api: Api, say: Say) -> None:
     found = catalogue([builtin_games()])[GAME]
     say(f"Building the image {found.game.image.reference} (once; this takes a minute or two).")
     await _build_image(found.game, found.folder)
-    for directory, template_id in layers_of(found.folder):
-        await _push(api, directory, template_id, say)
-    for name in INSTANCES:
-        instance = await _instance(api, name, say)
-        say(f"{name} runs: in Luanti, join {plain(instance['address'])}")
-
-
-def layers_of(folder: Path) -> list[tuple[Path, str]]:
-    """The game's example layers, lowest first, and what to call them."""
-    return [(folder / "templates" / name.removeprefix(f"{GAME}-"), name) for name in LAYERS]
+    for layer in dict.fromkeys(chain.from_iterable(INSTANCES.values())):
+        await _push(api, found.folder / "templates" / layer, layer, say)
+    for name, layers in INSTANCES.items():
+        await _instance(api, name, layers, say)
+    say("The demo network is complete. Luanti, the game to join it with: https://www.luanti.org")
 
 
 async def _build_image(game: Any, folder: Path) -> None:
@@ -61,13 +60,20 @@ async def _push(api: Api, directory: Path, template_id: str, say: Say) -> None:
     say(f"{'Pushed' if sent else 'There already:'} the layer {template_id}@{VERSION} ({archive.files} files).")
 
 
-async def _instance(api: Api, name: str, say: Say) -> Json:
-    """The instance, made if need be, once it runs."""
+async def _instance(api: Api, name: str, layers: tuple[str, ...], say: Say) -> None:
+    """Make the instance if need be, and wait until it runs."""
     try:
         instance = await api.get(at("instances", name))
     except ApiProblem as problem:
         if exit_code(problem) != NOT_FOUND:
             raise
-        say(f"Creating {name} from {' + '.join(LAYERS)}.")
-        instance = await api.post("/instances", {"name": name, "layers": [f"{each}@{VERSION}" for each in LAYERS]})
-    return await wait_until(api, instance, None, RUNNING, timeout=_WAIT_SECONDS)
+        say(f"Creating {name} from {' + '.join(layers)}.")
+        body = {
+            "name": name,
+            "layers": [f"{layer}@{VERSION}" for layer in layers],
+            "variables": {"SERVER_NAME": f"Hytopus demo: {name}"},
+            "cpus": 0.5,  # both fit on a machine with two processors
+            "metadata": {"demo": "yes"},
+        }
+        instance = await api.post("/instances", body)
+    await wait_until(api, instance, None, RUNNING, timeout=_WAIT_SECONDS)

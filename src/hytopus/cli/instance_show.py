@@ -158,7 +158,7 @@ def _fields(instance: Json) -> dict[str, Any]:
         "autostart": instance["autostart"],
         "metadata": instance["metadata"],
         "exit": instance.get("exit"),
-        "timings": {step: f"{ms} ms" for step, ms in instance["timings_ms"].items()},
+        "timings": {step: f"{ms:.1f} ms" for step, ms in instance["timings_ms"].items()},
         "generation": instance["generation"],
         "created": clock_time(instance["created_at"]),
         "started": clock_time(instance["started_at"]) if instance["started_at"] else None,

@@ -88,7 +88,8 @@ async def wait_until(api: Api, instance: Json, before: Json | None, goal: str, *
 def describe(instance: Json) -> str:
     """One sentence about an instance: where it is and how one reaches it."""
     where = f" on {plain(instance['node']['name'])}" if instance.get("node") else ""
-    reached = f", players join {plain(instance['address'])}" if instance.get("address") else ""
+    joinable = instance["state"] == RUNNING and instance.get("address")
+    reached = f", players join {plain(instance['address'])}" if joinable else ""
     return f"{plain(instance['name'])} is {plain(instance['state'])}{where}{reached}."
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from hytopus.cli.client import Api, Json, at
-from hytopus.cli.failure import Usage
+from hytopus.cli.failure import ApiProblem, Usage
 from hytopus.cli.options import DEFAULTS, Options, connect
 from hytopus.cli.output import note, plain, print_json, say, size
 from hytopus.cli.progress import bytes_bar
@@ -44,26 +44,47 @@ class Archive:
     rules: TemplateRules
 
 
-async def push(source: Path, reference: str, /, *, options: Options = DEFAULTS) -> None:
+async def push(source: Path, reference: str | None = None, /, *, options: Options = DEFAULTS) -> None:
     """Pack a directory (or take an archive) and put it into the store: `hytopus template push ./lobby lobby@1.2`.
 
-    The same files give the same archive, so pushing again does nothing; other files under a version that exists are
-    refused.
+    Without a reference the template is called like the directory; without a version it gets the next whole number,
+    or none where the newest version has this very content. The same files give the same archive, so pushing again
+    does nothing; other files under a version that exists are refused.
     """
-    layer = LayerReference.parse(reference)
-    if layer.version is None:
-        raise Usage(why=f"A push needs a version: {reference}@1.0.0, for instance")
+    wanted = LayerReference.parse(reference or name_of(source))
     with tempfile.TemporaryDirectory(prefix="hytopus-push-") as folder:
         archive = await asyncio.to_thread(prepare, source, Path(folder))
         async with connect(options) as api:
+            version = wanted.version or await next_version(api, wanted.template_id, archive.checksum)
+            layer = LayerReference(wanted.template_id, version)
             with bytes_bar(f"pushing {layer}", archive.size) as advance:
-                version, sent = await push_archive(api, layer.template_id, layer.version, archive, advance)
+                pushed, sent = await push_archive(api, layer.template_id, version, archive, advance)
     if options.json:
-        print_json({**version, "sent": sent})
+        print_json({**pushed, "sent": sent})
     elif sent:
         say(f"Pushed {plain(layer)}: {archive.files} files, {size(archive.size)}, checksum {archive.checksum[:12]}.")
     else:
         say(f"{plain(layer)} is there already with this very content; nothing to do.")
+
+
+def name_of(source: Path) -> str:
+    """What a directory or an archive is called, without what says that it is an archive."""
+    return source.absolute().name.partition(".")[0]
+
+
+async def next_version(api: Api, template_id: str, checksum: str) -> str:
+    """What to call content that nobody gave a version: the newest one's where it is the same, else the next number."""
+    try:
+        newest = (await api.get(at("templates", template_id, "versions"), limit=1))["items"][0]
+    except ApiProblem as problem:
+        if problem.code != "template_not_found":
+            raise
+        return "1"
+    if newest["checksum"] == checksum:
+        return str(newest["version"])
+    if not str(newest["version"]).isdecimal():
+        raise Usage(why=f"Say which version this is: {template_id}@{newest['version']} is the newest now")
+    return str(int(newest["version"]) + 1)
 
 
 async def push_archive(

@@ -97,7 +97,7 @@ async def _until_stopped(options: UpOptions, *, demo: bool) -> None:
         _remember(network)
         if demo and not (options.data_dir / "demo.done").exists():
             await _build_demo(network, options)
-        _explain(network)
+        await _explain(network)
         await asyncio.Event().wait()
 
 
@@ -136,10 +136,14 @@ async def _build_demo(network: Network, options: UpOptions) -> None:
     (options.data_dir / "demo.done").touch()
 
 
-def _explain(network: Network) -> None:
-    _step(f"Hytopus is up at {network.url}. Ctrl-C stops it; game servers go on.")
+async def _explain(network: Network) -> None:
+    async with Api.open(Credentials(network.url, network.access.token)) as api:
+        running = [instance async for instance in api.items("/instances", state=["running"], limit=10)]
+    for instance in running:
+        _step(f"{plain(instance['name'])} runs: players join {plain(instance['address'])}")
+    _step(f"Hytopus is up at {network.url}. Ctrl-C stops it; game servers go on. In another terminal:")
     for line in (
-        "hytopus instance list               what runs",
+        "hytopus instance list               what there is",
         "hytopus instance logs NAME -f       what a server prints",
         "hytopus instance console NAME       type commands to it",
         "hytopus instance files NAME         which layer each file came from",

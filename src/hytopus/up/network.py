@@ -45,8 +45,10 @@ async def running(options: UpOptions, say: Say) -> AsyncIterator[Network]:
         identity = await ensure_joined(options, access.token, say)
         await stack.enter_async_context(keep_running(node_program(options, access.token, identity), place))
         say(f"The node {identity.node_name} is online.")
-        yield Network(options.url, access, identity.node_name)
-        say("Stopping the node's agent, the Brain and the S3 server; game servers go on.")
+        try:
+            yield Network(options.url, access, identity.node_name)
+        finally:
+            say("Stopping the node's agent, the Brain and the S3 server. Game servers go on.")
 
 
 async def _object_store(options: UpOptions, place: Place, stack: AsyncExitStack) -> StorageSettings:

@@ -53,6 +53,23 @@ def test_a_version_never_changes(cli: Cli, layer: Path) -> None:
     assert "exists already" in refused.err
 
 
+def test_without_a_version_it_is_the_next_number(cli: Cli, layer: Path) -> None:
+    counted = layer.rename(layer.with_name("counted"))
+    assert cli.ok("template", "push", str(counted), "--json").json["version"] == "1"
+    again = cli.ok("template", "push", str(counted), "--json").json
+    assert (again["version"], again["sent"]) == ("1", False)
+    (counted / "start.sh").write_text("#!/bin/bash\n")
+    assert cli.ok("template", "push", str(counted), "counted", "--json").json["version"] == "2"
+
+
+def test_numbers_do_not_follow_names(cli: Cli, layer: Path) -> None:
+    cli.ok("template", "push", str(layer), "named@1.0.0-beta")
+    (layer / "start.sh").write_text("#!/bin/bash\n")
+    refused = cli("template", "push", str(layer), "named")
+    assert refused.code == 2
+    assert "1.0.0-beta" in refused.err
+
+
 def test_lists_and_details(cli: Cli, layer: Path) -> None:
     cli.ok("template", "push", str(layer), "listed@1")
     cli.ok("template", "push", str(layer), "listed@2")

@@ -35,7 +35,6 @@ def test_help_lists_the_groups(capsys: pytest.CaptureFixture[str]) -> None:
         ["instance", "create"],
         ["instance", "list", "--bad"],
         ["instance", "create", "a", "base", "--set", "novalue"],
-        ["template", "push", ".", "base"],
         ["node", "dev-mode", "a", "maybe"],
     ],
 )
