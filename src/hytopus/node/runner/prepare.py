@@ -56,7 +56,6 @@ async def prepare(instance: Instance, command: PrepareInstance) -> None:
     instance.built = built
     await instance.advance(
         NodeStatus.PREPARED,
-        durable=True,
         prepared=True,
         problem=None,
         secrets=tuple(sorted({*command.secrets, *built.secrets})),

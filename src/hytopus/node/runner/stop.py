@@ -34,7 +34,7 @@ async def stop(instance: Instance, generation: int, *, kill: bool) -> None:
     elif not was_live:
         await instance.advance(NodeStatus.STOPPED, durable=True, generation=generation, killing=False)
         return
-    ours = state if state and state.generation == instance.record.started else None
+    ours = state if state and state.generation == instance.record.started and state.exit_code is not None else None
     await conclude(instance, requested(instance.id, instance.game, ours, waited=waited))
 
 

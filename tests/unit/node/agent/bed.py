@@ -69,6 +69,7 @@ class Bed:
         self.sent = Sent()
         self.taken: PortBinding | None = None
         self.probe_answers = True
+        self.engine_errors: list[str] = []
         self.agent: Agent
         self._task: asyncio.Task[None] | None = None
         self._seen = 0
@@ -84,6 +85,7 @@ class Bed:
             logs=self.root / "logs",
             ports_taken=lambda ports: self.taken,
             probe=self._probe,
+            count_error=self.engine_errors.append,
         )
         self.agent = Agent(host, facts=NodeFacts(hostname="n1"))
         self._task = asyncio.create_task(self.agent.run())

@@ -199,3 +199,10 @@ async def test_players_are_told_as_they_come_and_go(bed: Bed) -> None:
     assert bed.sent.reports[-1].players == ("Bob",)
     await bed.tell(StopInstance("i1", 1))
     assert (await bed.expect(NodeStatus.STOPPED)).players == ()
+
+
+async def test_failed_calls_to_the_engine_are_counted(bed: Bed) -> None:
+    await bed.prepared(game=game(environment={"FAKE_START_ERROR": "fault"}))
+    await bed.tell(StartInstance("i1", 1))
+    await bed.expect(NodeStatus.FAILED)
+    assert bed.engine_errors == ["container_fault"]
