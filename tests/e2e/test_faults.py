@@ -28,7 +28,7 @@ def slow_base(breakable: Stack, tmp_path_factory: pytest.TempPathFactory) -> str
     }
     files.update({f"assets/{number}.bin": os.urandom(2_000_000) for number in range(20)})
     directory = write_layer(tmp_path_factory.mktemp("layers") / "slow-base", files, 'game = "stand-in"\n')
-    breakable.cli("template", "push", str(directory), "--version", "1")
+    breakable.cli("template", "push", str(directory), f"{directory.name}@1")
     return "slow-base@1"
 
 

@@ -51,7 +51,7 @@ def test_three_layers_become_a_running_server(luanti: Stack, tmp_path: Path) -> 
         'type = "gamemode"\n',
     )
     for layer in (greeter, override):
-        luanti.cli("template", "push", str(layer), "--version", "1")
+        luanti.cli("template", "push", str(layer), f"{layer.name}@1")
     layers = ["luanti-base", "greeting-mode@1", "event-night@1"]
     name = f"l-{uuid4().hex[:8]}"
     luanti.post(
@@ -77,7 +77,7 @@ def test_three_layers_become_a_running_server(luanti: Stack, tmp_path: Path) -> 
     luanti.delete(f"instances/{name}")
     luanti.until_gone(name)
     eventually_sync(lambda: not own.exists(), timeout=10, what="its files to be gone")
-    with pytest.raises(OSError, match="refused|timed out"):
+    with pytest.raises(OSError, match=r"refused|timed out"):
         _connected_handshake(port)
 
 

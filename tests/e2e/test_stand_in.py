@@ -40,7 +40,7 @@ CONFIG = """{
 def base(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A layer whose configuration makes the stand-in do what the variables say."""
     directory = write_layer(tmp_path_factory.mktemp("layers") / "stand-in-base", {"config.json": CONFIG}, RULES)
-    stack.cli("template", "push", str(directory), "--version", "1")
+    stack.cli("template", "push", str(directory), f"{directory.name}@1")
     return "stand-in-base@1"
 
 
@@ -240,7 +240,7 @@ def test_a_missing_file_and_an_unresolved_variable_fail_the_preparation(
     stack: Stack, base: str, tmp_path: Path
 ) -> None:
     broken = write_layer(tmp_path / "broken", {"conf/motd.txt": "line one\nhello ${NOBODY_SAYS}\n"})
-    stack.cli("template", "push", str(broken), "--version", "1")
+    stack.cli("template", "push", str(broken), f"{broken.name}@1")
     name = f"s-{uuid4().hex[:8]}"
     stack.post("instances", {"name": name, "layers": [base, "broken@1"]})
     problem = stack.until(name, "failed")["problem"]
@@ -250,7 +250,7 @@ def test_a_missing_file_and_an_unresolved_variable_fail_the_preparation(
 
 def test_provenance_names_the_layer_of_every_file(stack: Stack, base: str, tmp_path: Path) -> None:
     top = write_layer(tmp_path / "top", {"config.json": '{"ServerName": "top"}', "only-here.txt": "x"})
-    stack.cli("template", "push", str(top), "--version", "1")
+    stack.cli("template", "push", str(top), f"{top.name}@1")
     name = f"s-{uuid4().hex[:8]}"
     stack.post("instances", {"name": name, "layers": [base, "top@1"]})
     stack.until(name, "running")
@@ -265,13 +265,13 @@ def test_versions_are_locked_until_somebody_upgrades(stack: Stack, tmp_path: Pat
         layer = write_layer(
             tmp_path / version / "locked", {"config.json": f'{{"ServerName": "v{version}"}}'}, 'game = "stand-in"'
         )
-        stack.cli("template", "push", str(layer), "--version", version)
+        stack.cli("template", "push", str(layer), f"{layer.name}@{version}")
         if version == "1":
             name = create(stack, "locked")
             stack.until(name, "running")
     assert stack.instance(name)["layers"][0]["version"] == "1"
     changed = write_layer(tmp_path / "3" / "locked", {"config.json": "{}"}, 'game = "stand-in"')
-    assert "version_exists" in stack.cli("template", "push", str(changed), "--version", "2", "--json", code=5)
+    assert "version_exists" in stack.cli("template", "push", str(changed), f"{changed.name}@2", "--json", code=5)
     stack.post(f"instances/{name}/upgrade", {"restart": True})
     eventually_sync(
         lambda: (now := stack.instance(name))["layers"][0]["version"] == "2" and now["state"] == "running",
