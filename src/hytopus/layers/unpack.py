@@ -47,13 +47,15 @@ def unpack(
     report: Callable[[int], None] | None = None,
     helper: Helper | None = None,
     exact: bool = False,
+    owner: tuple[int, int] | None = None,
 ) -> Manifest:
     """Fill the empty directory open as `root` and return what it now holds.
 
-    Modes are narrowed by the umask unless it is 0 or `exact` is set. `report` hears the number of entries now and
-    then. Raises an archive error, or the OSError of a full disk; what was written is then the caller's to remove.
+    Modes are narrowed by the umask unless it is 0 or `exact` is set; an owner can be given only by root. `report`
+    hears the number of entries now and then. Raises an archive error, or the OSError of a full disk; what was written
+    is then the caller's to remove.
     """
-    with Tree(root, exact=exact) as tree:
+    with Tree(root, exact=exact, owner=owner) as tree:
         return _Unpacking(window, tree, report, helper).run(limits or Limits())
 
 
