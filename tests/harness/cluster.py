@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -42,6 +41,7 @@ from hytopus.wire.memory import Faults, memory_pair
 from hytopus.wire.messages import NodeFacts
 from tests.harness.clock import ManualClock
 from tests.harness.database import sqlite_url, watched_database
+from tests.harness.determinism import seeded
 from tests.harness.factories import GAMES, OPERATOR, add, make_template
 from tests.harness.quiet import Quiet, WatchedDatabase
 from tests.harness.toy import ToyAgent, ToyMachine, World
@@ -68,7 +68,7 @@ class Complaints:
 
     errors: list[str] = field(default_factory=list)
 
-    def __call__(self, _logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, _logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if method in ("error", "exception", "critical") or event.get("event") == "report dropped":
             self.errors.append(f"{event}")
         raise structlog.DropEvent
@@ -149,10 +149,12 @@ class Cluster:
         task.add_done_callback(self._sessions.discard)
         return ours
 
-    async def create(self, name: str, **body: Any) -> None:
-        wanted = CreateInstance.model_validate({"name": name, "layers": ["base"], **body})
+    async def create(self, *bodies: Mapping[str, Any]) -> None:
+        """All in one transaction; `name` is all a body needs."""
         async with self.database.write() as session:
-            await create(session, wanted, games=GAMES, actor=OPERATOR, now=self.clock.now())
+            for body in bodies:
+                wanted = CreateInstance.model_validate({"layers": ["base"], **body})
+                await create(session, wanted, games=GAMES, actor=OPERATOR, now=self.clock.now())
 
     async def ask(self, verb: str, name: str) -> None:
         """What an operator asks; that it may be refused is part of the game."""
@@ -256,24 +258,24 @@ def _is_as_asked(instance: Instance) -> bool:
 
 
 @asynccontextmanager
-async def open_cluster(directory: Path, *, seed: int = 0) -> AsyncIterator[Cluster]:
+async def open_cluster(*, seed: int = 0) -> AsyncIterator[Cluster]:
     """A Brain that runs, with the template `base` and no nodes yet."""
-    random.seed(seed)
     quiet, complaints = Quiet(), Complaints()
     quiet.watch_threads()
     configured = structlog.get_config()
     structlog.configure(processors=[complaints], cache_logger_on_first_use=False)
     try:
-        async with watched_database(sqlite_url(directory), quiet) as database:
-            await add(database, *make_template())
-            cluster = Cluster(database, quiet, complaints, seed)
-            try:
-                await cluster.start_brain()
-                yield cluster
-            finally:
-                for node in cluster.nodes.values():
-                    await cluster.kill_agent(node)
-                await cluster.kill_brain()
+        with seeded(seed) as directory:
+            async with watched_database(sqlite_url(directory), quiet) as database:
+                await add(database, *make_template())
+                cluster = Cluster(database, quiet, complaints, seed)
+                try:
+                    await cluster.start_brain()
+                    yield cluster
+                finally:
+                    for node in cluster.nodes.values():
+                        await cluster.kill_agent(node)
+                    await cluster.kill_brain()
     finally:
         structlog.configure(**configured)
 

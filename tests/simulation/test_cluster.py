@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 from hytopus.brain.instances.states import State
 from tests.harness.cluster import open_cluster
 
 
-async def test_instances_run_spread_over_the_nodes(tmp_path: Path) -> None:
-    async with open_cluster(tmp_path) as cluster:
+async def test_instances_run_spread_over_the_nodes() -> None:
+    async with open_cluster() as cluster:
         for name in ("a", "b", "c"):
             await cluster.add_node(name)
-        for number in range(9):
-            await cluster.create(f"lobby-{number}", memory_mb=512)
+        await cluster.create(*({"name": f"lobby-{number}", "memory_mb": 512} for number in range(9)))
         await cluster.clock.advance(20)
         instances = await cluster.instances()
         assert {instance.state for instance in instances} == {State.RUNNING}
@@ -22,10 +20,10 @@ async def test_instances_run_spread_over_the_nodes(tmp_path: Path) -> None:
         await cluster.check()
 
 
-async def test_a_drain_empties_a_node_and_lifting_it_fills_it_again(tmp_path: Path) -> None:
-    async with open_cluster(tmp_path) as cluster:
+async def test_a_drain_empties_a_node_and_lifting_it_fills_it_again() -> None:
+    async with open_cluster() as cluster:
         node = await cluster.add_node("a")
-        await cluster.create("lobby")
+        await cluster.create({"name": "lobby"})
         await cluster.clock.advance(20)
         await cluster.decide("drain", node, deadline=timedelta(seconds=60))
         await cluster.clock.advance(10)
@@ -36,11 +34,11 @@ async def test_a_drain_empties_a_node_and_lifting_it_fills_it_again(tmp_path: Pa
         assert cluster.world.started == 2
 
 
-async def test_a_server_that_ignores_its_stop_is_killed_by_the_drain(tmp_path: Path) -> None:
-    async with open_cluster(tmp_path) as cluster:
+async def test_a_server_that_ignores_its_stop_is_killed_by_the_drain() -> None:
+    async with open_cluster() as cluster:
         node = await cluster.add_node("a")
         node.machine.timing.ignores_stop = True
-        await cluster.create("lobby")
+        await cluster.create({"name": "lobby"})
         await cluster.clock.advance(20)
         await cluster.decide("drain", node, deadline=timedelta(seconds=30))
         await cluster.clock.advance(29)
@@ -49,11 +47,10 @@ async def test_a_server_that_ignores_its_stop_is_killed_by_the_drain(tmp_path: P
         assert not node.machine.processes
 
 
-async def test_a_brain_outage_stops_nothing_and_is_caught_up_with(tmp_path: Path) -> None:
-    async with open_cluster(tmp_path) as cluster:
+async def test_a_brain_outage_stops_nothing_and_is_caught_up_with() -> None:
+    async with open_cluster() as cluster:
         node = await cluster.add_node("a")
-        await cluster.create("one")
-        await cluster.create("two")
+        await cluster.create({"name": "one"}, {"name": "two"})
         await cluster.clock.advance(20)
         await cluster.kill_brain()
         await cluster.clock.advance(600)
@@ -69,11 +66,11 @@ async def test_a_brain_outage_stops_nothing_and_is_caught_up_with(tmp_path: Path
         assert two.id in node.machine.processes
 
 
-async def test_a_lost_node_comes_back_with_what_it_ran(tmp_path: Path) -> None:
-    async with open_cluster(tmp_path) as cluster:
+async def test_a_lost_node_comes_back_with_what_it_ran() -> None:
+    async with open_cluster() as cluster:
         node = await cluster.add_node("a")
         await cluster.add_node("b")
-        await cluster.create("lobby", node="a")
+        await cluster.create({"name": "lobby", "node": "a"})
         await cluster.clock.advance(20)
         node.faults.partition()
         await cluster.clock.advance(300)
@@ -84,10 +81,10 @@ async def test_a_lost_node_comes_back_with_what_it_ran(tmp_path: Path) -> None:
         assert cluster.world.started == 1
 
 
-async def test_a_node_that_was_rebooted_starts_its_instances_again(tmp_path: Path) -> None:
-    async with open_cluster(tmp_path) as cluster:
+async def test_a_node_that_was_rebooted_starts_its_instances_again() -> None:
+    async with open_cluster() as cluster:
         node = await cluster.add_node("a")
-        await cluster.create("lobby")
+        await cluster.create({"name": "lobby"})
         await cluster.clock.advance(20)
         await cluster.power_off(node)
         await cluster.clock.advance(200)

@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -37,15 +36,17 @@ class Chaos:
         return self.random.choice(list(self.cluster.nodes.values()))
 
     async def create(self, count: int = 1) -> None:
-        for _ in range(count):
-            self.created += 1
-            await self.cluster.create(
-                f"i{self.created:04}",
-                memory_mb=self.random.choice([256, 512, 1024, 4096]),
-                cpus=self.random.choice([0.25, 0.5, 1.0]),
-                disk_mb=1024,
-                autostart=self.random.random() < 0.9,
-            )
+        await self.cluster.create(*(self._body() for _ in range(count)))
+
+    def _body(self) -> dict[str, Any]:
+        self.created += 1
+        return {
+            "name": f"i{self.created:04}",
+            "memory_mb": self.random.choice([256, 512, 1024, 4096]),
+            "cpus": self.random.choice([0.25, 0.5, 1.0]),
+            "disk_mb": 1024,
+            "autostart": self.random.random() < 0.9,
+        }
 
     async def ask(self) -> None:
         verbs = ["start"] * 4 + ["stop"] * 2 + ["restart"] * 2 + ["kill", "destroy"]
@@ -149,8 +150,8 @@ MISHAPS: Final[list[Mishap]] = [
 
 
 @pytest.mark.timeout(3600)
-async def test_everything_converges_when_the_faults_heal(tmp_path: Path) -> None:
-    async with open_cluster(tmp_path, seed=SEED) as cluster:
+async def test_everything_converges_when_the_faults_heal() -> None:
+    async with open_cluster(seed=SEED) as cluster:
         for index in range(NODES):
             await cluster.add_node(f"n{index:02}")
         chaos = Chaos(cluster, SEED)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from hytopus.brain.db.signals import Signals, Subscription
@@ -20,8 +21,14 @@ from hytopus.kit.logs import get_logger
 log = get_logger(__name__)
 
 Key = TypeVar("Key", bound=str)
-KeysOf = Callable[[Any], Awaitable[Iterable[Key]]]
-"""Which keys a signal is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(Generic[Key]):
+    """Which keys a signal is about, and how long (seconds) it may wait for others about the same key."""
+
+    keys_of: Callable[[Any], Awaitable[Iterable[Key]]]
+    patience: float = 0.0
 
 
 class Controller(Generic[Key]):
@@ -38,7 +45,7 @@ class Controller(Generic[Key]):
         *,
         clock: Clock,
         signals: Signals,
-        topics: Mapping[str, KeysOf[Key]],
+        topics: Mapping[str, Topic[Key]],
         due: Callable[[], Awaitable[Iterable[Key]]],
         sweep_s: float,
         workers: int = 4,
@@ -63,8 +70,8 @@ class Controller(Generic[Key]):
     async def run(self) -> None:
         """Until cancelled. A key under work is cancelled with it; nothing is lost, because the next start sweeps."""
         async with asyncio.TaskGroup() as tasks:
-            for topic, keys_of in self._topics.items():
-                tasks.create_task(self._listen(topic, keys_of))
+            for name, topic in self._topics.items():
+                tasks.create_task(self._listen(name, topic))
             tasks.create_task(self._sweep())
             tasks.create_task(self._ring())
             for _ in range(self._workers):
@@ -82,6 +89,8 @@ class Controller(Generic[Key]):
     def enqueue_after(self, key: Key, seconds: float) -> None:
         """Look at this key then, unless it is looked at earlier."""
         at = self._clock.monotonic() + max(0.0, seconds)
+        if self._later.get(key, at + 1) <= at:
+            return
         self._later[key] = at
         heapq.heappush(self._alarms, (at, key))
         self._alarms_changed.set()
@@ -111,18 +120,23 @@ class Controller(Generic[Key]):
         if again_in is not None:
             self.enqueue_after(key, again_in)
 
-    async def _listen(self, topic: str, keys_of: KeysOf[Key]) -> None:
-        with self._signals.subscribe(topic) as subscription:
+    async def _listen(self, name: str, topic: Topic[Key]) -> None:
+        with self._signals.subscribe(name) as subscription:
             while True:
                 for value in await _batch(subscription):
-                    await self._take_in(topic, keys_of, value)
+                    await self._take_in(name, topic, value)
 
-    async def _take_in(self, topic: str, keys_of: KeysOf[Key], value: Any) -> None:
+    async def _take_in(self, name: str, topic: Topic[Key], value: Any) -> None:
         try:
-            for key in await keys_of(value):
-                self.enqueue(key)
+            keys = await topic.keys_of(value)
         except Exception:
-            log.exception("a signal was lost; the next sweep makes up for it", controller=self.name, topic=topic)
+            log.exception("a signal was lost; the next sweep makes up for it", controller=self.name, topic=name)
+            return
+        for key in keys:
+            if topic.patience:
+                self.enqueue_after(key, topic.patience)
+            else:
+                self.enqueue(key)
 
     async def _sweep(self) -> None:
         while True:

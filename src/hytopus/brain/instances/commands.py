@@ -110,6 +110,7 @@ def note(
 
 def _ask(session: AsyncSession, instance: Instance, verb: str, wanted: Wanted, actor: Actor, now: datetime) -> None:
     before, instance.wanted = instance.wanted, wanted
+    instance.waiting = None  # the scheduler says anew whether and why it has to wait
     past = f"{verb}_requested"
     record(
         session,

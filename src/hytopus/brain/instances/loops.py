@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
-from hytopus.brain.control.controller import Controller
+from hytopus.brain.control.controller import Controller, Topic
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.reconciler import due, instances_on, reconcile
 from hytopus.brain.instances.scheduler import schedule
@@ -41,7 +41,11 @@ def instance_controller(database: Database, clock: Clock, settings: InstanceSett
         lambda instance_id: reconcile(database, instance_id, clock=clock, settings=settings),
         clock=clock,
         signals=database.signals,
-        topics={"instance": itself, "node_state": partial(instances_on, database)},
+        topics={
+            # Whoever changes an instance takes the steps that are due at once; only time is left to be watched.
+            "instance": Topic(itself, patience=1.0),
+            "node_state": Topic(partial(instances_on, database)),
+        },
         due=partial(due, database),
         sweep_s=settings.sweep_s,
         workers=settings.workers,
@@ -65,7 +69,7 @@ def placement_controller(
         one_pass,
         clock=clock,
         signals=database.signals,
-        topics={"placement": everything},
+        topics={"placement": Topic(everything)},
         due=everything,
         sweep_s=settings.placement_retry_s,
         workers=1,

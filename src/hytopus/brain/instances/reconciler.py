@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.models import Instance
@@ -27,10 +29,10 @@ async def reconcile(database: Database, instance_id: str, *, clock: Clock, setti
     nothing acts on what was true a moment ago.
     """
     async with database.read() as session:
-        instance = await session.get(Instance, instance_id)
-        if instance is None:
-            return None
-        action = plan(situation_of(instance, await _node_of(session, instance), settings), clock.now())
+        found = (await session.execute(_LOOK.where(Instance.id == instance_id))).one_or_none()
+    if found is None:
+        return None
+    action = plan(situation_of(found[0], found[1], settings), clock.now())
     if isinstance(action, Rest | Wait | Place | Admit):
         return _seconds_until(action, clock.now())
     async with database.write() as session:
