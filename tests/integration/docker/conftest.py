@@ -82,6 +82,12 @@ class DockerBench:
             return port
 
 
+async def build_stand_in(engine: Docker) -> str:
+    folder = builtin_games() / "stand-in"
+    built = await build_image(load_game(folder), folder, engine=engine, progress=print)
+    return built.reference
+
+
 @pytest.fixture
 async def engine(docker_engine: str) -> AsyncIterator[Docker]:
     async with connect(docker_engine) as engine:
@@ -91,9 +97,7 @@ async def engine(docker_engine: str) -> AsyncIterator[Docker]:
 @pytest.fixture
 async def stand_in(engine: Docker) -> str:
     """The reference of the stand-in's image, which is built where it is missing."""
-    folder = builtin_games() / "stand-in"
-    built = await build_image(load_game(folder), folder, engine=engine, progress=print)
-    return built.reference
+    return await build_stand_in(engine)
 
 
 @pytest.fixture
