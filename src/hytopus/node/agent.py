@@ -156,7 +156,7 @@ class Agent:
         while True:
             live = [instance for instance in self._crew if instance.record.status in LIVE]
             own = frozenset(port.host for instance in live for port in instance.record.assignment.ports)
-            self._load = await asyncio.to_thread(self._measure_machine, own)
+            self._load = await self._host.blocking(self._measure_machine, own)
             try:
                 self._usage = await self._host.runtime.usage() if self._crew.engine_up else {}
             except HytopusError:

@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from hytopus.node.runner.errors import BadAssignment
+from hytopus.node.runner.waiting import Blocking
 from hytopus.node.runtime.base import NoSpaceLeft
 from hytopus.wire.messages import NodeStatus, PrepareInstance, Problem
 
@@ -82,8 +83,9 @@ _STATE: Final = TypeAdapter(NodeState)
 class Journal:
     """The directory; one agent at a time. `load` comes first."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, blocking: Blocking = asyncio.to_thread) -> None:
         self._root = root
+        self._blocking = blocking
         self._instances = root / "instances"
         self._aside = root / "unreadable"
         self._state = NodeState()
@@ -93,19 +95,19 @@ class Journal:
         return self._state.dev_mode
 
     async def load(self) -> Loaded:
-        return await asyncio.to_thread(self._load)
+        return await self._blocking(self._load)
 
     async def save(self, record: Record, *, durable: bool = False) -> None:
         """Replace the instance's file; `durable` also survives a power cut. Raises `NoSpaceLeft`, `BadAssignment`."""
         path = self._path(record.instance_id)
-        await asyncio.to_thread(_replace, path, _RECORD.dump_json(record), durable)
+        await self._blocking(_replace, path, _RECORD.dump_json(record), durable)
 
     async def forget(self, instance_id: str) -> None:
-        await asyncio.to_thread(self._path(instance_id).unlink, missing_ok=True)
+        await self._blocking(self._path(instance_id).unlink, missing_ok=True)
 
     async def set_dev_mode(self, enabled: bool) -> None:
         self._state = replace(self._state, dev_mode=enabled)
-        await asyncio.to_thread(_replace, self._root / "node.json", _STATE.dump_json(self._state), True)
+        await self._blocking(_replace, self._root / "node.json", _STATE.dump_json(self._state), True)
 
     def _load(self) -> Loaded:
         self._instances.mkdir(parents=True, exist_ok=True, mode=0o700)

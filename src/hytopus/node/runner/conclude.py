@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -50,12 +49,12 @@ async def keep_log(instance: Instance) -> None:
     """Keep the last lines of a start that failed, for as long as the instance exists."""
     lines = instance.lines.tail(instance.lines.last)
     if lines:
-        await asyncio.to_thread(_write, instance.folder, instance.record.started, lines)
+        await instance.host.blocking(_write, instance.folder, instance.record.started, lines)
 
 
 async def kept_log(instance: Instance) -> Sequence[LogLine]:
     """What `keep_log` kept of the last start, if anything."""
-    return await asyncio.to_thread(_read, instance.folder / f"{instance.record.started:08}.log")
+    return await instance.host.blocking(_read, instance.folder / f"{instance.record.started:08}.log")
 
 
 def _read(file: Path) -> Sequence[LogLine]:

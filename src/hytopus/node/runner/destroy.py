@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -42,7 +41,7 @@ async def _remove_directory(instance: Instance) -> None:
 
 
 async def _remove_logs(instance: Instance) -> None:
-    await asyncio.to_thread(shutil.rmtree, instance.folder, ignore_errors=True)
+    await instance.host.blocking(shutil.rmtree, instance.folder, ignore_errors=True)
 
 
 UNDO: Final[tuple[Callable[[Instance], Awaitable[None]], ...]] = (_remove_container, _remove_directory, _remove_logs)

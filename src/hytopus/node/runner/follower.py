@@ -16,7 +16,7 @@ from hytopus.kit.backoff import backoff
 from hytopus.kit.clock import Clock
 from hytopus.node.runner.lines import KEPT, Lines
 from hytopus.node.runner.mask import Mask
-from hytopus.node.runner.waiting import closing, finish
+from hytopus.node.runner.waiting import Blocking, closing, finish
 from hytopus.node.runtime.base import ContainerStatus, Runtime, RuntimeUnavailable
 
 CHECKPOINT_LINES: Final = 256
@@ -43,10 +43,20 @@ class Follower:
     """One start of one server. `run` ends when the container has ended and everything it said is in `lines`."""
 
     def __init__(
-        self, runtime: Runtime, clock: Clock, game: Game, lines: Lines, *, instance_id: str, mask: Mask, file: Path
+        self,
+        runtime: Runtime,
+        clock: Clock,
+        game: Game,
+        lines: Lines,
+        *,
+        instance_id: str,
+        mask: Mask,
+        file: Path,
+        blocking: Blocking = asyncio.to_thread,
     ) -> None:
         self._runtime, self._clock, self._lines = runtime, clock, lines
         self._instance_id, self._mask, self._file = instance_id, mask, file
+        self._blocking = blocking
         self._ready = _compiled(game.ready.log)
         self._join, self._leave = _compiled(game.players.join), _compiled(game.players.leave)
         self._position = Position(0)
@@ -132,7 +142,7 @@ class Follower:
 
     async def _recall(self, generation: int) -> None:
         """Take up where an earlier agent was, with the lines before that for people who look back."""
-        position = await asyncio.to_thread(_load, self._file)
+        position = await self._blocking(_load, self._file)
         if position is None or position.generation != generation or position.at is None:
             return
         self._position, self._saved = position, position.number
@@ -152,7 +162,7 @@ class Follower:
 
     async def _checkpoint(self) -> None:
         self._saved = self._position.number
-        await asyncio.to_thread(_save, self._file, self._position)
+        await self._blocking(_save, self._file, self._position)
 
 
 _POSITION: Final = TypeAdapter(Position)

@@ -13,6 +13,7 @@ from hytopus.kit.clock import Clock
 from hytopus.node.journal import Journal
 from hytopus.node.runner.ports import first_taken
 from hytopus.node.runner.probes import ask
+from hytopus.node.runner.waiting import Blocking
 from hytopus.node.runtime.base import BindMount, OverlayMount, Runtime
 from hytopus.wire.messages import InstanceReport, PortBinding, PrepareInstance
 
@@ -108,6 +109,7 @@ class Host:
     """Seconds a preparation tries again while the layers cannot be had."""
     engine_patience: float = 60
     """Seconds a start waits for an engine that is away; a stop and a destroy wait for ever."""
+    blocking: Blocking = asyncio.to_thread
     building: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
     starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     """More containers at once do not start any sooner (measured: 4 on 2 cores)."""

@@ -110,6 +110,7 @@ class Instance:
             instance_id=self.id,
             mask=self.mask,
             file=self.folder / "position.json",
+            blocking=self.host.blocking,
         )
         self._following = self.tasks.create_task(
             self._follow_to_the_end(self.follower, self._following, resume=resume), name=f"follow {self.id}"

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from hytopus.kit.clock import Clock
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Blocking(Protocol):
+    """Runs what blocks beside the event loop: `asyncio.to_thread`, or `inline` where time must stand still."""
+
+    async def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+
+async def inline(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """For simulations on a clock of their own, which cannot see what a thread does."""
+    return work(*args, **kwargs)
 
 
 async def race(*works: Coroutine[Any, Any, Any]) -> tuple[int, Any]:
