@@ -45,12 +45,12 @@ async def create_join_token(url: str, token: str, node_name: str) -> str:
     return str(answer["token"])
 
 
-async def node_state(url: str, token: str, node_id: str) -> str | None:
-    """`online` and so on; None while the Brain cannot say."""
+async def node_connected(url: str, token: str, node_id: str) -> bool:
+    """Whether the node has a session now. (Its state may still be that of before the Brain started.)"""
     try:
-        return str((await _ask(url, token, "GET", f"/nodes/{node_id}"))["state"])
+        return bool((await _ask(url, token, "GET", f"/nodes/{node_id}"))["connected"])
     except httpx2.HTTPError:
-        return None
+        return False
 
 
 async def _ask(url: str, token: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hytopus.node.identity import Identity, NodeNotJoined, load_identity
 from hytopus.node.link.joining import join
-from hytopus.up.brain import create_join_token, hytopus, node_state
+from hytopus.up.brain import create_join_token, hytopus, node_connected
 from hytopus.up.options import UpOptions
 from hytopus.up.service import Program, Say
 
@@ -33,6 +33,6 @@ def node_program(options: UpOptions, token: str, identity: Identity) -> Program:
     }
 
     async def ready() -> bool:
-        return await node_state(options.url, token, identity.node_id) == "online"
+        return await node_connected(options.url, token, identity.node_id)
 
     return Program("node", hytopus("node", "run"), ready, environment, ready_seconds=90)

@@ -24,6 +24,9 @@ _TAIL_LINES: Final = 15
 _CALM: Final = 60.0
 """Seconds of running after which an end counts as the first one again."""
 
+_LAST_WORDS: Final = 1.0
+"""Seconds for the rest of the output to arrive after an end."""
+
 Say = Callable[[str], None]
 
 
@@ -106,7 +109,7 @@ class _Keeper:
         pump = asyncio.create_task(self._pump(process))
         try:
             code = await process.wait()
-            await pump
+            await asyncio.wait([pump], timeout=_LAST_WORDS)  # a grandchild may hold the pipe open for ever
             return code
         finally:
             await self._end(process)
