@@ -8,7 +8,7 @@ import pytest
 
 from hytopus.node.runtime.docker.logs import LONGEST_LINE
 from tests.integration.docker.conftest import DockerBench
-from tests.unit.node.runtime.contract import ended
+from tests.unit.node.runtime.contract import ended, line_of
 
 pytestmark = pytest.mark.docker
 
@@ -24,6 +24,16 @@ async def test_a_line_that_the_engine_cuts_is_one_line_again_and_shortened(bench
     lines = await printed(bench, "busybox printf '%040000d\\nnext\\n' 7")
     assert [len(line) for line in lines] == [LONGEST_LINE, 4]
     assert lines[1] == "next"
+
+
+async def test_a_program_without_error_output_still_hears(bench: DockerBench) -> None:
+    script = "exec 2>&-; echo listening; while read -r line; do echo heard $line; done"
+    spec = replace(bench.spec(), command=["/bin/busybox", "sh", "-c", script])
+    await bench.runtime.start(spec)
+    await line_of(bench.runtime, spec.instance_id, "listening")
+    for word in ("one", "two", "three"):
+        await bench.runtime.send_line(spec.instance_id, word)
+        await line_of(bench.runtime, spec.instance_id, f"heard {word}")
 
 
 async def test_both_outputs_are_read_and_the_last_line_may_be_open(bench: DockerBench) -> None:

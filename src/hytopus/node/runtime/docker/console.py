@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -41,8 +42,7 @@ class Consoles:
         async with lock:
             with translated(_VERB, instance_id):
                 container = await self._running(instance_id)
-                stream = self._streams.get(container) or await self._attach(container, instance_id)
-                await self._write(stream, instance_id, f"{line}\n".encode())
+                await self._write(container, instance_id, f"{line}\n".encode())
 
     async def close(self) -> None:
         """Let go of every stream; standard input stays open for whoever attaches next."""
@@ -63,13 +63,18 @@ class Consoles:
         container: str = found["Id"]
         return container
 
-    async def _write(self, stream: Stream, instance_id: str, data: bytes) -> None:
-        try:
-            async with asyncio.timeout(_WRITE_SECONDS):
-                await stream.write_in(data)
-        except TimeoutError as error:
-            why = f"the program has not read its console for {_WRITE_SECONDS} s"
-            raise ContainerFault(verb=_VERB, instance=instance_id, why=why) from error
+    async def _write(self, container: str, instance_id: str, data: bytes) -> None:
+        for _ in range(2):
+            stream = self._streams.get(container) or await self._attach(container, instance_id)
+            try:
+                async with asyncio.timeout(_WRITE_SECONDS):
+                    return await stream.write_in(data)
+            except TimeoutError as error:
+                why = f"the program has not read its console for {_WRITE_SECONDS} s"
+                raise ContainerFault(verb=_VERB, instance=instance_id, why=why) from error
+            except (AssertionError, RuntimeError):  # how aiodocker says that the connection has just been closed
+                self._streams.pop(container, None)
+        raise _deaf(instance_id)
 
     async def _attach(self, container: str, instance_id: str) -> Stream:
         # The engine closes a stream at the end of an output it carries; one for input alone would stay for ever.
@@ -94,8 +99,10 @@ class Consoles:
         except (aiohttp.ClientError, OSError):
             pass  # the engine is gone; the next line finds out
         finally:
-            del self._streams[container]
-            await stream.close()
+            if self._streams.get(container) is stream:
+                del self._streams[container]
+            with suppress(AssertionError):  # it is closed already
+                await stream.close()
 
 
 def _deaf(instance_id: str) -> ContainerFault:
