@@ -34,6 +34,7 @@ SHARED_OPTIONS: Final = (
     ("grpc.max_send_message_length", MAX_BYTES),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 8_000),
+    ("grpc.http2.ping_timeout_ms", 8_000),  # keepalive pings are pings: without this a dead peer shows after 60 s
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )

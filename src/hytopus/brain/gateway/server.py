@@ -46,24 +46,24 @@ async def open_gateway(
 ) -> AsyncIterator[Gateway]:
     """Listen for nodes. On leaving, every session is closed at once, so that the nodes look for a Brain again."""
     gateway = Gateway(database, store, presence, clock=clock, brain_id=authority.fingerprint)
-    async with asyncio.TaskGroup() as tasks:
-        edge = _Edge(gateway, authority, tasks)
-        sessions = grpc.aio.server(options=SERVER_OPTIONS)
-        sessions.add_generic_rpc_handlers((gateway_service(edge.session, edge.stream, edge.renew),))
-        joining = grpc.aio.server(options=SERVER_OPTIONS)
-        joining.add_generic_rpc_handlers((join_service(edge.join),))
-        try:
-            session_port = _listen(sessions, settings.session_listen, authority, require_client=True)
-            join_port = _listen(joining, settings.join_listen, authority, require_client=False)
-            gateway.session_address = f"{settings.advertise_host}:{session_port}"
-            gateway.join_address = f"{settings.advertise_host}:{join_port}"
-            await sessions.start()
-            await joining.start()
-            log.info("gateway listens", sessions=session_port, joining=join_port)
-            yield gateway
-        finally:
-            await gateway.sessions.close()
-            await asyncio.gather(sessions.stop(_GRACE_S), joining.stop(_GRACE_S))
+    edge = _Edge(gateway, authority)
+    sessions = grpc.aio.server(options=SERVER_OPTIONS)
+    sessions.add_generic_rpc_handlers((gateway_service(edge.session, edge.stream, edge.renew),))
+    joining = grpc.aio.server(options=SERVER_OPTIONS)
+    joining.add_generic_rpc_handlers((join_service(edge.join),))
+    try:
+        session_port = _listen(sessions, settings.session_listen, authority, require_client=True)
+        join_port = _listen(joining, settings.join_listen, authority, require_client=False)
+        gateway.session_address = f"{settings.advertise_host}:{session_port}"
+        gateway.join_address = f"{settings.advertise_host}:{join_port}"
+        await sessions.start()
+        await joining.start()
+        log.info("gateway listens", sessions=session_port, joining=join_port)
+        yield gateway
+    finally:
+        await gateway.sessions.close()
+        await asyncio.gather(sessions.stop(_GRACE_S), joining.stop(_GRACE_S))
+        await edge.finish()
 
 
 def _listen(server: grpc.aio.Server, address: str, authority: Authority, *, require_client: bool) -> int:
@@ -84,10 +84,15 @@ def _listen(server: grpc.aio.Server, address: str, authority: Authority, *, requ
 
 
 class _Edge:
-    """Translates calls into the functions of the Brain; each call runs as a task of the gateway's."""
+    """Translates calls into the functions of the Brain, and owns the tasks they run in."""
 
-    def __init__(self, gateway: Gateway, authority: Authority, tasks: asyncio.TaskGroup) -> None:
-        self._gateway, self._authority, self._tasks = gateway, authority, tasks
+    def __init__(self, gateway: Gateway, authority: Authority) -> None:
+        self._gateway, self._authority = gateway, authority
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def finish(self) -> None:
+        """Let what runs wind up; its links are closed by now."""
+        await asyncio.gather(*self._running)
 
     async def session(self, channel: BrainChannel, caller: Caller) -> None:
         identity = _identity(caller)
@@ -128,7 +133,9 @@ class _Edge:
 
     async def _carry(self, channel: Channel[Any, Any], work: Coroutine[Any, Any, None]) -> None:
         """gRPC cancels the caller's task when the connection breaks; the work must wind up in peace."""
-        task = self._tasks.create_task(_contained(work))
+        task = asyncio.create_task(_contained(work))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         try:
             await asyncio.wait({task})
         finally:

@@ -71,8 +71,8 @@ class Outbox:
 
     def seen(self, sequence: int) -> None:
         """The Brain has everything up to this sequence on disk."""
-        for held in [held for held in self._held if held <= sequence]:
-            del self._held[held]
+        while self._held and (oldest := next(iter(self._held))) <= sequence:
+            del self._held[oldest]
 
     def _collapse(self, report: InstanceReport) -> None:
         key = (report.instance_id, report.generation)
