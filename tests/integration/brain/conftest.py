@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from tests.harness.database import database, sqlite
+from tests.harness.database import (
+    database,
+    postgres_template,
+    postgresql_copy,
+    sqlite,
+    sqlite_copy,
+    sqlite_template,
+)
 
-__all__ = ["database", "sqlite"]
+__all__ = ["database", "postgres_template", "postgresql_copy", "sqlite", "sqlite_copy", "sqlite_template"]
