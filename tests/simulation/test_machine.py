@@ -1,0 +1,159 @@
+"""A small cluster under whatever hypothesis thinks of: it looks for the shortest story that breaks something.
+
+`HYTOPUS_SIMULATION_EXAMPLES` makes it tell more stories.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from tests.harness.cluster import Cluster, ToyNode, open_cluster
+
+EXAMPLES: Final = int(os.environ.get("HYTOPUS_SIMULATION_EXAMPLES", "12"))
+NODES: Final = ("a", "b", "c")
+NAMES: Final = tuple(f"i{number}" for number in range(5))
+
+T = TypeVar("T")
+
+node_names = st.sampled_from(NODES)
+instance_names = st.sampled_from(NAMES)
+
+
+class ClusterMachine(RuleBasedStateMachine):
+    """Every rule is something that may happen at any time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.stack = AsyncExitStack()
+        self.cluster: Cluster = self.run(self.stack.enter_async_context(open_cluster()))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    def node(self, name: str) -> ToyNode:
+        return self.cluster.nodes[name]
+
+    @initialize()
+    def nodes_join(self) -> None:
+        for name in NODES:
+            self.run(self.cluster.add_node(name, slots=3, memory_mb=2048))
+        self.run(self.cluster.clock.advance(5))
+
+    @rule(name=instance_names, memory_mb=st.sampled_from([512, 1024]), autostart=st.booleans())
+    def create(self, name: str, memory_mb: int, autostart: bool) -> None:
+        if name not in {instance.name for instance in self.run(self.cluster.instances())}:
+            self.run(self.cluster.create({"name": name, "memory_mb": memory_mb, "autostart": autostart}))
+
+    @rule(name=instance_names, verb=st.sampled_from(["start", "stop", "restart", "kill", "destroy"]))
+    def ask(self, name: str, verb: str) -> None:
+        self.run(self.cluster.ask(verb, name))
+
+    @rule(seconds=st.sampled_from([0.5, 2, 10, 45, 150]))
+    def time_passes(self, seconds: float) -> None:
+        self.run(self.cluster.clock.advance(seconds))
+
+    @rule(name=node_names)
+    def link_breaks(self, name: str) -> None:
+        self.node(name).faults.drop()
+
+    @rule(name=node_names)
+    def network_is_cut(self, name: str) -> None:
+        self.node(name).faults.partition()
+
+    @rule(name=node_names)
+    def network_is_mended(self, name: str) -> None:
+        self.node(name).faults.heal()
+
+    @rule(name=node_names, delay=st.sampled_from([0.0, 1.5]), duplicate=st.sampled_from([0.0, 0.5]))
+    def network_is_slow_or_repeats_itself(self, name: str, delay: float, duplicate: float) -> None:
+        faults = self.node(name).faults
+        faults.delay, faults.duplicate = delay, duplicate
+
+    @rule(name=node_names)
+    def agent_dies(self, name: str) -> None:
+        self.run(self.cluster.kill_agent(self.node(name)))
+
+    @rule(name=node_names)
+    def machine_loses_power(self, name: str) -> None:
+        self.run(self.cluster.power_off(self.node(name)))
+
+    @rule(name=node_names)
+    def machine_loses_its_disk(self, name: str) -> None:
+        self.run(self.cluster.kill_agent(self.node(name)))
+        self.node(name).machine.wipe()
+
+    @rule(name=node_names)
+    def agent_starts(self, name: str) -> None:
+        self.run(self._start_agent(name))
+
+    @rule()
+    def brain_dies(self) -> None:
+        self.run(self.cluster.kill_brain())
+
+    @rule()
+    def brain_starts(self) -> None:
+        self.run(self.cluster.start_brain())
+
+    @rule(name=node_names, verb=st.sampled_from(["crash", "lose_container"]))
+    def server_dies(self, name: str, verb: str) -> None:
+        node = self.node(name)
+        if node.agent is not None and node.machine.processes:
+            getattr(node.agent, verb)(min(node.machine.processes))
+
+    @rule(name=node_names, up=st.booleans())
+    def s3_fails(self, name: str, up: bool) -> None:
+        self.node(name).machine.timing.s3_up = up
+
+    @rule(name=node_names, ignores=st.booleans(), never=st.booleans())
+    def servers_misbehave(self, name: str, ignores: bool, never: bool) -> None:
+        timing = self.node(name).machine.timing
+        timing.ignores_stop, timing.never_ready = ignores, never
+
+    @rule(name=node_names, seconds=st.sampled_from([0, 20]))
+    def drain(self, name: str, seconds: int) -> None:
+        self.run(self.cluster.decide("drain", self.node(name), deadline=timedelta(seconds=seconds)))
+
+    @rule(name=node_names, verb=st.sampled_from(["undrain", "cordon", "uncordon"]))
+    def decide(self, name: str, verb: str) -> None:
+        self.run(self.cluster.decide(verb, self.node(name)))
+
+    @invariant()
+    def nothing_is_broken(self) -> None:
+        if self.cluster.nodes:
+            self.run(self.cluster.check())
+
+    def teardown(self) -> None:
+        try:
+            if len(self.cluster.nodes) == len(NODES):
+                self.run(self._heal())
+        finally:
+            self.run(self.stack.aclose())
+            self.runner.close()
+
+    async def _heal(self) -> None:
+        for node in self.cluster.nodes.values():
+            await self.cluster.decide("undrain", node)
+        await self.cluster.heal()
+        await self.cluster.converge()
+
+    async def _start_agent(self, name: str) -> None:
+        self.cluster.start_agent(self.node(name))
+
+
+TestClusterMachine = ClusterMachine.TestCase
+TestClusterMachine.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
