@@ -45,10 +45,10 @@ async def engine_version() -> str | None:
     url = "http://docker" if scheme == "unix" else f"http://{address}"
     try:
         async with httpx2.AsyncClient(transport=transport, timeout=5, trust_env=False) as client:
-            answer = (await client.get(f"{url}/version")).json()
-    except (httpx2.HTTPError, ValueError):
+            response = await client.get(f"{url}/version")
+            return str(response.raise_for_status().json()["Version"])
+    except (httpx2.HTTPError, ValueError, KeyError):
         return None
-    return str(answer.get("Version", "unknown"))
 
 
 async def _install(say: Say) -> None:
