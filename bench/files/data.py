@@ -28,7 +28,8 @@ class Pools:
     def make(cls, seed: int = 1) -> Pools:
         source = random.Random(seed)
         words = b"\n".join(
-            b"%s.%s = %d" % (source.choice(_WORDS), source.choice(_WORDS), source.randrange(100)) for _ in range(500_000)
+            b"%s.%s = %d" % (source.choice(_WORDS), source.choice(_WORDS), source.randrange(100))
+            for _ in range(500_000)
         )
         return cls(source.randbytes(_POOL), words)
 

@@ -3,13 +3,53 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import statistics
 import subprocess
 import tarfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import zstandard
 
 from bench.files.store import Store
+from hytopus.layers.pack import Packed
+from hytopus.node.cache.cache import TemplateCache
+from hytopus.node.cache.source import LayerSource
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Seconds by way."""
+
+    plain: float
+    shell: float
+    ours: float
+
+
+async def compare(store: Store, blob: Path, packed: Packed, work: Path, *, runs: int) -> Fetched:
+    """Each way in turn, `runs` times (the plain one once), so that all meet the same weather; medians."""
+    url = store.upload(blob)
+    source = LayerSource("bench", "1", packed.checksum, packed.size, url)
+    shells, ours = [], []
+    for _ in range(runs):
+        began = time.perf_counter()
+        shell(url, work / "shell")
+        shells.append(time.perf_counter() - began)
+        shutil.rmtree(work / "shell")
+        cache = TemplateCache(work / "node")
+        await cache.recover()
+        began = time.perf_counter()
+        layer = await cache.ensure(source)
+        ours.append(time.perf_counter() - began)
+        assert layer.files == packed.files
+        shutil.rmtree(work / "node")
+    began = time.perf_counter()
+    plain(store, blob.name, packed.checksum, work / "plain")
+    seconds = time.perf_counter() - began
+    shutil.rmtree(work / "plain")
+    return Fetched(seconds, statistics.median(shells), statistics.median(ours))
 
 
 def plain(store: Store, key: str, checksum: str, target: Path) -> None:
@@ -19,9 +59,12 @@ def plain(store: Store, key: str, checksum: str, target: Path) -> None:
     with blob.open("rb") as file:
         assert hashlib.file_digest(file, "sha256").hexdigest() == checksum
     target.mkdir()
-    with blob.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            archive.extractall(target, filter="data")
+    with (
+        blob.open("rb") as file,
+        zstandard.ZstdDecompressor().stream_reader(file) as stream,
+        tarfile.open(fileobj=stream, mode="r|") as archive,
+    ):
+        archive.extractall(target, filter="data")
     blob.unlink()
 
 

