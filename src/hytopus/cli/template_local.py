@@ -10,9 +10,11 @@ from rich.text import Text
 
 from hytopus.cli.extras import needs
 from hytopus.cli.output import plain, print_json, print_table, say, size
+from hytopus.layers.lint import Level
+from hytopus.layers.lint import lint as find_faults
 from hytopus.layers.pack import pack as pack_directory
 
-_STYLES: Final = {"error": "bold red", "warning": "yellow"}
+_STYLES: Final = {Level.ERROR: "bold red", Level.WARNING: "yellow"}
 
 
 def pack(
@@ -48,23 +50,26 @@ def pack(
     say(f"sha256 {packed.checksum}")
 
 
-def lint(directory: Path, /, *, json: bool = False) -> int:
-    """Look for mistakes in a template's directory. Exit code 1 where there are errors.
+def lint(source: Path, /, *, json: bool = False) -> int:
+    """Look for mistakes in a template's directory or archive. Exit code 1 where there are errors.
 
     Parameters
     ----------
     json
         Print JSON on standard output, for scripts.
     """
-    from hytopus.layers.lint import Level
-    from hytopus.layers.lint import lint as find_faults
-
-    findings = list(find_faults(directory))
+    findings = find_faults(source)
     if json:
-        print_json([{"level": each.level, "path": each.path, "message": each.message} for each in findings])
+        shown = [
+            {"level": each.level, "path": each.path, "message": each.message, "remedy": each.remedy}
+            for each in findings
+        ]
+        print_json(shown)
     else:
-        rows = ((Text(each.level, style=_STYLES.get(each.level, "")), each.path, each.message) for each in findings)
-        print_table(("LEVEL", "PATH", "FINDING"), rows, empty="Nothing to find fault with.")
+        rows = (
+            (Text(each.level, style=_STYLES[each.level]), each.path, each.message, each.remedy) for each in findings
+        )
+        print_table(("LEVEL", "PATH", "FINDING", "REMEDY"), rows, empty="Nothing to find fault with.")
     return 1 if any(each.level == Level.ERROR for each in findings) else 0
 
 

@@ -11,11 +11,12 @@ from typing import ClassVar
 
 from hytopus.cli.client import Api, Json, at
 from hytopus.cli.options import DEFAULTS, Options, connect
-from hytopus.cli.output import plain, print_json, say, size
+from hytopus.cli.output import plain, print_json, print_table, say, size
 from hytopus.cli.progress import bytes_bar
 from hytopus.cli.transfer import download
 from hytopus.errors import HytopusError
 from hytopus.layers.compression import open_window
+from hytopus.layers.diff import diff as compare
 from hytopus.layers.reference import LayerReference
 from hytopus.layers.unpack import unpack
 
@@ -99,35 +100,32 @@ def unpack_archive(archive: Path, target: Path) -> None:
         (target / "template.toml").write_text(manifest.rules_text)
 
 
-async def diff(
-    old: str,
-    new: str,
-    /,
-    *,
-    options: Options = DEFAULTS,
-) -> int:
-    """Compare two templates, each a directory here or `id@version`. Exit code 1 where they differ."""
-    from hytopus.layers.diff import diff as compare
+async def diff(old: str, new: str, /, *, options: Options = DEFAULTS) -> int:
+    """Compare two templates. Exit code 1 where they differ.
 
+    Parameters
+    ----------
+    old
+        A directory or archive here, or `id@version`.
+    new
+        The same.
+    """
     async with AsyncExitStack() as stack:
         sides = [await _side(stack, text, options) for text in (old, new)]
-        found = await asyncio.to_thread(lambda: list(compare(*sides)))
+        found = await asyncio.to_thread(compare, *sides)
     if options.json:
         print_json([{"path": each.path, "kind": each.kind, "detail": each.detail} for each in found])
     else:
-        for each in found:
-            say(f"{plain(each.kind):9} {plain(each.path)}  {plain(each.detail)}".rstrip())
-        if not found:
-            say("No difference.")
+        print_table(
+            ("PATH", "", "DETAIL"), ((each.path, each.kind, each.detail) for each in found), empty="No difference."
+        )
     return 1 if found else 0
 
 
 async def _side(stack: AsyncExitStack, text: str, options: Options) -> Path:
-    """A directory with the files of one side."""
-    if await asyncio.to_thread(Path(text).is_dir):
+    """A directory or an archive on this machine."""
+    if await asyncio.to_thread(Path(text).exists):
         return Path(text)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hytopus-diff-")))
     api = await stack.enter_async_context(connect(options))
-    archive = await fetch(api, await find_version(api, text), folder)
-    await asyncio.to_thread(unpack_archive, archive, folder / "files")
-    return folder / "files"
+    return await fetch(api, await find_version(api, text), folder)

@@ -148,6 +148,24 @@ def test_pull_overwrites_nothing(cli: Cli, layer: Path, tmp_path: Path) -> None:
     assert target.read_text() == "precious"
 
 
+def test_what_differs(cli: Cli, layer: Path) -> None:
+    cli.ok("template", "push", str(layer), "differs@1")
+    assert "No difference" in cli.ok("template", "diff", "differs@1", str(layer)).out
+    (layer / "start.sh").write_text("#!/bin/bash\n")
+    (layer / "new.txt").write_text("new")
+    differs = cli("template", "diff", "differs@1", str(layer), "--json")
+    assert differs.code == 1
+    assert {(each["path"], each["kind"]) for each in differs.json} == {("start.sh", "changed"), ("new.txt", "added")}
+
+
+def test_mistakes_are_found_before_pushing(cli: Cli, layer: Path) -> None:
+    assert cli("template", "lint", str(layer)).code == 0
+    (layer / "link").symlink_to("/etc/passwd")
+    found = cli("template", "lint", str(layer), "--json")
+    assert found.code == 1
+    assert [each["path"] for each in found.json if each["level"] == "error"] == ["link"]
+
+
 def test_packing_is_the_same_everywhere(cli: Cli, layer: Path, tmp_path: Path) -> None:
     one = cli.ok("template", "pack", str(layer), "--output", str(tmp_path / "one.tar.zst"), "--json").json
     os.utime(layer / "start.sh", (1, 1))
