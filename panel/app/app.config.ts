@@ -9,5 +9,7 @@ export default defineAppConfig({
       error: 'red',
       neutral: 'slate',
     },
+    // Cards hide what overflows, so a full page would squeeze them instead of scrolling.
+    dashboardPanel: { slots: { body: '*:shrink-0' } },
   },
 })

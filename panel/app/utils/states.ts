@@ -21,12 +21,12 @@ export const STATE_LOOKS: Record<State, Look> = {
   stopped: { tone: 'neutral', icon: 'i-lucide-circle-stop' },
   failed: { tone: 'error', icon: 'i-lucide-circle-x' },
   lost: { tone: 'warning', icon: 'i-lucide-unplug' },
-  destroyed: { tone: 'neutral', icon: 'i-lucide-trash-2' },
+  destroyed: { tone: 'neutral', icon: 'i-lucide-trash' },
 }
 
 export const NODE_LOOKS: Record<NodeState, Look> = {
   online: { tone: 'success', icon: 'i-lucide-circle-check' },
-  suspect: { tone: 'warning', icon: 'i-lucide-circle-help' },
+  suspect: { tone: 'warning', icon: 'i-lucide-circle-question-mark' },
   offline: { tone: 'error', icon: 'i-lucide-circle-x' },
 }
 
@@ -63,7 +63,7 @@ export const ACTIONS: { name: Action, icon: string }[] = [
   { name: 'start', icon: 'i-lucide-play' },
   { name: 'stop', icon: 'i-lucide-square' },
   { name: 'restart', icon: 'i-lucide-rotate-cw' },
-  { name: 'upgrade', icon: 'i-lucide-arrow-up-circle' },
+  { name: 'upgrade', icon: 'i-lucide-circle-arrow-up' },
   { name: 'kill', icon: 'i-lucide-zap' },
-  { name: 'destroy', icon: 'i-lucide-trash-2' },
+  { name: 'destroy', icon: 'i-lucide-trash' },
 ]

@@ -13,6 +13,12 @@ export interface Shipment {
   description: Description
 }
 
+/** The outside world of an upload. */
+export interface Outside {
+  put: PutPart
+  wait: (ms: number) => Promise<void>
+}
+
 export type PutPart = (part: SignedPart, body: Blob, sent: (bytes: number) => void, signal: AbortSignal) => Promise<string>
 
 const AT_ONCE = 3
@@ -26,7 +32,7 @@ export function partSizeFor(size: number): number {
 }
 
 /** The version, and whether anything had to be sent. An upload that breaks off is given up, and leaves nothing behind. */
-export async function ship(shipment: Shipment, progress: (bytes: number) => void, signal: AbortSignal, put: PutPart = putPart): Promise<{ version: VersionOut, sent: boolean }> {
+export async function ship(shipment: Shipment, progress: (bytes: number) => void, signal: AbortSignal, outside: Outside = BROWSER): Promise<{ version: VersionOut, sent: boolean }> {
   const path = { template_id: shipment.templateId, version: shipment.version }
   const { archive, description, format, partSize } = shipment
   const begun = await ask(beginUpload({
@@ -36,7 +42,7 @@ export async function ship(shipment: Shipment, progress: (bytes: number) => void
   if (begun.version) return { version: begun.version, sent: false }
   const upload = { ...path, upload_id: begun.upload_id ?? '' }
   try {
-    const etags = await sendParts(shipment, upload, progress, signal, put)
+    const etags = await sendParts(shipment, upload, progress, signal, outside)
     const parts = etags.map((etag, index) => ({ number: index + 1, etag, sha256: description.parts[index] ?? '' }))
     return { version: await ask(completeUpload({ path: upload, body: { parts } })), sent: true }
   } catch (error) {
@@ -47,7 +53,7 @@ export async function ship(shipment: Shipment, progress: (bytes: number) => void
 
 type UploadPath = { template_id: string, version: string, upload_id: string }
 
-async function sendParts(shipment: Shipment, path: UploadPath, progress: (bytes: number) => void, signal: AbortSignal, put: PutPart): Promise<string[]> {
+async function sendParts(shipment: Shipment, path: UploadPath, progress: (bytes: number) => void, signal: AbortSignal, outside: Outside): Promise<string[]> {
   const { archive, partSize, description } = shipment
   const numbers = description.parts.map((_, index) => index + 1)
   const sent = new Array<number>(numbers.length).fill(0)
@@ -56,9 +62,9 @@ async function sendParts(shipment: Shipment, path: UploadPath, progress: (bytes:
 
   async function send(number: number) {
     const body = archive.slice((number - 1) * partSize, number * partSize)
-    etags[number - 1] = await withRetries(signal, async (attempt) => {
+    etags[number - 1] = await withRetries(signal, outside.wait, async (attempt) => {
       const part = await signed(number, attempt > 0)
-      return await put(part, body, (bytes) => {
+      return await outside.put(part, body, (bytes) => {
         sent[number - 1] = bytes
         progress(sent.reduce((sum, each) => sum + each, 0))
       }, signal)
@@ -94,14 +100,14 @@ function signer(path: UploadPath, sums: readonly string[]) {
   }
 }
 
-async function withRetries<T>(signal: AbortSignal, act: (attempt: number) => Promise<T>): Promise<T> {
+async function withRetries<T>(signal: AbortSignal, wait: Outside['wait'], act: (attempt: number) => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await act(attempt)
     } catch (error) {
       const problem = problemOf(error)
       if (signal.aborted || attempt + 1 >= TRIES || problem.code === 'etag_hidden') throw problem
-      await new Promise(resolve => setTimeout(resolve, 300 * 2 ** attempt))
+      await wait(300 * 2 ** attempt)
     }
   }
 }
@@ -132,3 +138,5 @@ function putPart(part: SignedPart, body: Blob, sent: (bytes: number) => void, si
     request.send(body)
   })
 }
+
+const BROWSER: Outside = { put: putPart, wait: ms => new Promise(resolve => setTimeout(resolve, ms)) }

@@ -1,5 +1,6 @@
 /** Calls of the generated client, with the answer on success and an `ApiProblem` thrown otherwise. */
 import { client } from '~/api/client.gen'
+import { ApiProblem, problemOf } from '~/utils/problem'
 
 interface Answer<T> {
   data?: T

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest'
+import { ConsoleBuffer, type ConsoleLine } from '~/utils/console'
+
+const line = (number: number, second = number, text = `line ${number}`): ConsoleLine => ({
+  number, text, at: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
+})
+
+describe('ConsoleBuffer', () => {
+  it('shows each line once across a reconnect', () => {
+    const buffer = new ConsoleBuffer()
+    buffer.accept([line(1), line(2), line(3)])
+    expect(buffer.resumeAfter).toBe(3)
+    expect(buffer.accept([line(2), line(3), line(4)])).toEqual([line(4)])
+  })
+
+  it('names lines that are lost', () => {
+    const buffer = new ConsoleBuffer()
+    buffer.accept([line(1)])
+    expect(buffer.accept([line(5)])).toEqual([{ missing: 3 }, line(5)])
+  })
+
+  it('does not call the beginning of a tail a gap', () => {
+    expect(new ConsoleBuffer().accept([line(900)])).toEqual([line(900)])
+  })
+
+  it('knows a new start by numbers that begin again later', () => {
+    const buffer = new ConsoleBuffer()
+    buffer.accept([line(1), line(2), line(3)])
+    expect(buffer.accept([line(1, 60), line(2, 61)])).toEqual([{ restarted: true }, line(1, 60), line(2, 61)])
+    expect(buffer.resumeAfter).toBe(2)
+  })
+
+  it('does not resume by number when the server was started anew meanwhile', () => {
+    const buffer = new ConsoleBuffer()
+    buffer.accept([line(1), line(2)])
+    buffer.forgetPlace()
+    expect(buffer.resumeAfter).toBeUndefined()
+    expect(buffer.accept([line(1), line(2), line(1, 60), line(5, 65)])).toEqual([{ restarted: true }, line(1, 60), { missing: 3 }, line(5, 65)])
+  })
+
+  it('keeps only the newest lines', () => {
+    const buffer = new ConsoleBuffer(2)
+    buffer.accept([line(1), line(2), line(3)])
+    expect(buffer.text()).toBe('line 2\nline 3')
+  })
+})
