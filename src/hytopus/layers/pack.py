@@ -147,9 +147,9 @@ def _write(archive: _Sink, found: list[Item], progress: Progress) -> None:
 
 def _header(item: Item) -> bytes:
     """As `tarfile` writes it. Plain names, which most are, are written here, ten times as fast."""
-    if len(item.path) > tarfile.LENGTH_NAME or item.size > _LARGEST or item.target or not item.path.isascii():
-        return _full_header(item)
     name = f"{item.path}/" if item.kind == DIRECTORY else item.path
+    if len(name) > tarfile.LENGTH_NAME or item.size > _LARGEST or item.target or not name.isascii():
+        return _full_header(item)
     kind = tarfile.DIRTYPE if item.kind == DIRECTORY else tarfile.REGTYPE
     block = b"%b%07o\0%b%011o\0%b        %b" % (
         name.encode().ljust(tarfile.LENGTH_NAME, b"\0"),
