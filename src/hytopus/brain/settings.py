@@ -43,6 +43,7 @@ class LogSettings(BaseModel):
     format: Literal["auto", "json", "text"] = "auto"
     """`auto`: text for a person at a terminal, JSON for everything else."""
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """Nothing below this is logged."""
 
 
 class BrainSettings(BaseSettings):

@@ -51,6 +51,7 @@ class DebianImage(_Model):
     variant: Literal["extract", "custom", "essential", "apt", "required", "minbase"] = "apt"
     """`extract` unpacks the packages and what they depend on, and runs none of their scripts: small and quick."""
     packages: tuple[str, ...]
+    """What the server needs; dependencies come along."""
     exclude: tuple[str, ...] = ()
     """With `extract`: dependencies the server can do without."""
 
@@ -67,8 +68,10 @@ class Port(_Model):
     """A port the game listens on. Inside and outside it has the same number unless `container` says otherwise."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = "game"
+    """Gives `PORT_<NAME>`; the first port is `PORT` too."""
     protocol: Protocol = Protocol.UDP
     container: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """The port inside, where it must have a number of its own."""
 
 
 class Probe(_Model):
@@ -76,34 +79,44 @@ class Probe(_Model):
 
     kind: Literal["udp", "tcp", "http"]
     port: str = "game"
+    """The name of the port to ask."""
     send_hex: str = ""
+    """UDP: the packet to send, in hexadecimal digits."""
     expect_hex: str = ""
     """UDP: what an answer must begin with; empty accepts any answer."""
     path: str = "/"
+    """HTTP: what to ask for; any 2xx or 3xx is a yes."""
     interval: Seconds = 0.5
+    """Seconds between two attempts."""
 
 
 class Readiness(_Model):
     """When players can join. With both, the log line and then the probe must hold; with neither, a living process."""
 
     log: Pattern | None = None
+    """A line of the output that says so."""
     probe: Probe | None = None
     timeout: Seconds = 120
+    """Seconds; a server that is not ready by then is killed and has failed."""
 
 
 class Stop(_Model):
     """Console line, grace, then signal, grace, then kill."""
 
     line: str | None = None
+    """What to type at the console; without it, the signal comes first."""
     grace: Seconds = 60
+    """Seconds the server gets to save."""
     signal: Literal["SIGTERM", "SIGINT", "SIGQUIT"] = "SIGTERM"
     signal_grace: Seconds = 10
+    """Seconds between the signal after a console line and the kill."""
 
 
 class ExitCodes(_Model):
     """What an exit code means. Every code not listed is a crash."""
 
     clean: frozenset[int] = frozenset({0, 130, 143})
+    """An ordinary end."""
     restart: frozenset[int] = frozenset()
     """The server asks to be started again (Hytale's 8: an update is staged)."""
     configuration: frozenset[int] = frozenset()
@@ -121,23 +134,31 @@ class Players(_Model):
     """Log patterns with a group `name` (or `list` for `online`, separated by commas)."""
 
     join: Pattern | None = None
+    """A player has come."""
     leave: Pattern | None = None
+    """A player has gone."""
 
 
 class Resources(_Model):
     """Defaults of an instance; each can be overridden on creation."""
 
     memory_mb: Annotated[int, Field(ge=16)] = 2048
+    """A limit; swap is never used."""
     cpus: Annotated[float, Field(gt=0)] = 1.0
+    """A limit."""
     disk_mb: Annotated[int, Field(ge=1)] = 2048
+    """Reserved on the node, not enforced."""
     pids: Annotated[int, Field(ge=16)] = 512
+    """Processes and threads at most."""
 
 
 class Game(_Model):
     """How to run one kind of server."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    """What templates and instances call it; the folder has the same name."""
     title: str
+    """For people."""
     image: Image
     command: tuple[str, ...]
     """Placeholders are replaced as in files, with the same variables."""
@@ -150,8 +171,11 @@ class Game(_Model):
     init: bool = False
     """Run a tiny init as process 1: for programs that leave zombies, or do not handle signals as process 1."""
     read_only_root: bool = True
+    """Nothing outside `workdir` and `tmpfs` can be written."""
     tmpfs: tuple[str, ...] = ("/tmp",)  # noqa: S108 - a path inside the container
+    """Paths in memory, `/path` or `/path:exec,size=512m`; 256 MB, and no programs in them, unless it says so."""
     sysctls: dict[str, str] = Field(default_factory=dict)
+    """Kernel settings of the container's own network."""
     ports: tuple[Port, ...] = (Port(),)
     ready: Readiness = Readiness()
     stop: Stop = Stop()

@@ -40,7 +40,9 @@ class Variable(_Model):
     """A variable the template's files use."""
 
     description: str = ""
+    """For people."""
     default: str | None = None
+    """Its value where nobody gives one."""
     required: bool = False
     """An instance must give a value (only meaningful without a default)."""
     secret: bool = False
@@ -51,7 +53,9 @@ class Substitution(_Model):
     """Which files have their placeholders replaced. Patterns are globs against the path (`**` crosses folders)."""
 
     include: tuple[str, ...] = ("**",)
+    """Only these files."""
     exclude: tuple[str, ...] = ()
+    """Not these files."""
     allow_unresolved: tuple[VariableName, ...] = ()
     """Names that may stay unresolved: their placeholders are left exactly as written."""
 
@@ -60,8 +64,11 @@ class TemplateRules(_Model):
     """Everything `template.toml` may say. An absent file is the same as an empty one."""
 
     type: TemplateType = TemplateType.CUSTOM
+    """What part of a server it is: for people and filters."""
     description: str = ""
+    """For people."""
     tags: tuple[str, ...] = ()
+    """For filters."""
     game: str | None = None
     """The game this layer provides, by name; the last layer that names one decides."""
     variables: dict[VariableName, Variable] = Field(default_factory=dict)

@@ -19,12 +19,15 @@ class StorageSettings(BaseModel):
     access_key: SecretStr | None = None
     """Without keys, those of the environment or the machine's role are used."""
     secret_key: SecretStr | None = None
+    """Belongs to the access key."""
     public_endpoint: str | None = None
     """Where nodes and operators reach the same store, if that is not the endpoint the Brain uses."""
     create_bucket: bool = True
     """Make the bucket at start if it is missing."""
     connect_timeout: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """Seconds."""
     read_timeout: Annotated[float, Field(gt=0, le=600)] = 60.0
+    """Seconds without a byte."""
 
 
 @dataclass(frozen=True, slots=True)

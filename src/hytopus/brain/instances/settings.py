@@ -33,3 +33,4 @@ class InstanceSettings(BaseModel):
     placement_batch: Annotated[int, Field(ge=1, le=1000)] = 100
     """Placements decided and committed together."""
     workers: Annotated[int, Field(ge=1, le=64)] = 4
+    """Instances that are looked at side by side."""
