@@ -1,7 +1,7 @@
 """A whole installation in one process: a Brain on a real database, and any number of nodes, on a clock moved by hand.
 
-The Brain's code, the gateway, the link and the codec are the real ones; only the network is memory and the machines
-are toys. Brain and agents can be killed and started again at any moment.
+Brain, gateway, link, codec and agent are the real ones; only the network, the container engines and the disks are
+memory. Brain and agents can be killed and started again at any moment.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -33,6 +34,7 @@ from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.queries import all_nodes
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.errors import HytopusError
+from hytopus.node.agent import Agent
 from hytopus.node.link.link import Link
 from hytopus.node.link.outbox import Outbox
 from hytopus.storage.memory import MemoryStore
@@ -43,8 +45,8 @@ from tests.harness.clock import ManualClock
 from tests.harness.database import sqlite_url, watched_database
 from tests.harness.determinism import seeded
 from tests.harness.factories import GAMES, OPERATOR, add, make_template
+from tests.harness.machine import Machine, World
 from tests.harness.quiet import Quiet, WatchedDatabase
-from tests.harness.toy import ToyAgent, ToyMachine, World
 
 FACTS = NodeFacts(
     cpus=16.0, memory_mb=16384, disk_mb=65536, slots=16, address="203.0.113.5", port_first=30000, port_last=30099
@@ -52,13 +54,12 @@ FACTS = NodeFacts(
 
 
 @dataclass
-class ToyNode:
+class SimulatedNode:
     """A machine, its agent if one runs, and the state of its cable."""
 
     node_id: str
-    machine: ToyMachine
+    machine: Machine
     faults: Faults
-    agent: ToyAgent | None = None
     task: asyncio.Task[None] | None = None
 
 
@@ -77,11 +78,14 @@ class Complaints:
 class Cluster:
     """Open it with `open_cluster`."""
 
-    def __init__(self, database: WatchedDatabase, quiet: Quiet, complaints: Complaints, seed: int) -> None:
+    def __init__(
+        self, database: WatchedDatabase, quiet: Quiet, complaints: Complaints, directory: Path, seed: int
+    ) -> None:
+        self.directory = directory
         self.database, self.quiet, self.complaints = database, quiet, complaints
         self.clock = ManualClock(quiet.wait)
         self.world = World()
-        self.nodes: dict[str, ToyNode] = {}
+        self.nodes: dict[str, SimulatedNode] = {}
         self.random = random.Random(seed)
         self.node_settings = NodeSettings(heartbeat_seconds=10, suspect_after=35, offline_after=60)
         self.instance_settings = InstanceSettings(lost_after_s=30, preparing_s=120)
@@ -111,36 +115,35 @@ class Cluster:
         await _cancel(self._brain, *self._sessions)
         self._brain = self._gateway = None
 
-    async def add_node(self, name: str, **facts: Any) -> ToyNode:
+    async def add_node(self, name: str, **facts: Any) -> SimulatedNode:
         async with self.database.write() as session:
-            node = await nodes.join(session, name, at=self.clock.now())
-            node_id = node.id
+            node_id = (await nodes.join(session, name, at=self.clock.now())).id
         known = {key: getattr(FACTS, key) for key in FACTS.__slots__}
-        machine = ToyMachine(name, self.world, NodeFacts(**{**known, **facts}))
-        toy = ToyNode(node_id, machine, Faults(seed=self.random.randrange(2**32)))
-        self.nodes[name] = toy
-        self.start_agent(toy)
-        return toy
+        machine = Machine(name, self.world, NodeFacts(**{**known, **facts}), self.clock, self.directory / name)
+        node = SimulatedNode(node_id, machine, Faults(seed=self.random.randrange(2**32)))
+        self.nodes[name] = node
+        self.start_agent(node)
+        return node
 
-    def start_agent(self, node: ToyNode) -> None:
+    def start_agent(self, node: SimulatedNode) -> None:
         if node.task is not None:
             return
         outbox = Outbox(self.clock)
-        node.agent = ToyAgent(node.machine, outbox, self.clock)
-        link = Link(node.agent, outbox, _Dialer(self, node), agent_id=node.node_id, clock=self.clock)
-        node.task = asyncio.create_task(_run_agent(node.agent, link))
+        agent = node.machine.agent(outbox)
+        link = Link(agent, outbox, _Dialer(self, node), agent_id=node.node_id, clock=self.clock)
+        node.task = asyncio.create_task(_run_agent(agent, link))
 
-    async def kill_agent(self, node: ToyNode) -> None:
+    async def kill_agent(self, node: SimulatedNode) -> None:
         """The agent dies; what it started goes on."""
         if node.task is not None:
-            task, node.task, node.agent = node.task, None, None
+            task, node.task = node.task, None
             await _cancel(task)
 
-    async def power_off(self, node: ToyNode) -> None:
+    async def power_off(self, node: SimulatedNode) -> None:
         await self.kill_agent(node)
         node.machine.power_off()
 
-    def dial(self, node: ToyNode) -> NodeChannel:
+    def dial(self, node: SimulatedNode) -> NodeChannel:
         if self._gateway is None:
             raise LinkClosed(cause="the Brain is down")
         ours, theirs = memory_pair(self.clock, faults=node.faults)
@@ -165,7 +168,7 @@ class Cluster:
         except HytopusError:
             return
 
-    async def decide(self, verb: str, node: ToyNode, **values: Any) -> None:
+    async def decide(self, verb: str, node: SimulatedNode, **values: Any) -> None:
         """`cordon`, `uncordon`, `drain`, `undrain`, `set_dev_mode`."""
         async with self.database.write() as session:
             row = await session.get(Node, node.node_id, with_for_update=True)
@@ -211,8 +214,10 @@ class Cluster:
         for node in self.nodes.values():
             node.faults.delay = node.faults.duplicate = 0.0
             node.faults.heal()
+            node.machine.s3(up=True)
+            node.machine.runtime.come_back()
             timing = node.machine.timing
-            timing.s3_up, timing.ignores_stop, timing.never_ready = True, False, False
+            timing.ignores_stop = timing.never_ready = False
             self.start_agent(node)
 
     async def converge(self, rounds: int = 8, seconds: float = 200) -> None:
@@ -238,10 +243,10 @@ class Cluster:
             elif instance.state is State.RUNNING and instance.id not in by_machine[instance.node_id or ""].processes:
                 wrong.append(f"{instance.name}: running, but there is no process")
         running = {instance.id for instance in instances if instance.state is State.RUNNING}
-        wrong += [f"{instance_id}: a process nobody asked for" for instance_id in self.world.running.keys() - running]
+        wrong += [f"{instance_id}: a process nobody asked for" for instance_id in self.world.running - running]
         known = {(instance.node_id, instance.id) for instance in instances}
         for node_id, machine in by_machine.items():
-            wrong += [f"{key}: left over on {machine.name}" for key in machine.disk if (node_id, key) not in known]
+            wrong += [f"{key}: left over on {machine.name}" for key in machine.holds if (node_id, key) not in known]
         return wrong
 
 
@@ -268,20 +273,21 @@ async def open_cluster(*, seed: int = 0) -> AsyncIterator[Cluster]:
         with seeded(seed) as directory:
             async with watched_database(sqlite_url(directory), quiet) as database:
                 await add(database, *make_template())
-                cluster = Cluster(database, quiet, complaints, seed)
+                cluster = Cluster(database, quiet, complaints, directory, seed)
                 try:
                     await cluster.start_brain()
                     yield cluster
                 finally:
                     for node in cluster.nodes.values():
                         await cluster.kill_agent(node)
+                        await node.machine.runtime.close()
                     await cluster.kill_brain()
     finally:
         structlog.configure(**configured)
 
 
 class _Dialer:
-    def __init__(self, cluster: Cluster, node: ToyNode) -> None:
+    def __init__(self, cluster: Cluster, node: SimulatedNode) -> None:
         self._cluster, self._node = cluster, node
 
     async def session(self) -> NodeChannel:
@@ -294,7 +300,7 @@ class _Dialer:
         return
 
 
-async def _run_agent(agent: ToyAgent, link: Link) -> None:
+async def _run_agent(agent: Agent, link: Link) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(agent.run())
         tasks.create_task(link.run())

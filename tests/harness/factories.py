@@ -15,7 +15,7 @@ from hytopus.brain.instances.states import State, Wanted
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.states import NodeState
 from hytopus.brain.templates.models import Template, TemplateVersion
-from hytopus.games.definition import Game, Image
+from hytopus.games.definition import Game, Image, Readiness, Stop
 from hytopus.kit.ids import new_id
 from hytopus.layers.rules import TemplateRules, TemplateType
 from hytopus.wire.messages import InstanceReport, NodeFacts, NodeStatus, RegisterNode
@@ -23,7 +23,15 @@ from hytopus.wire.version import PROTOCOL
 from tests.harness.clock import START
 
 OPERATOR = Actor(ActorKind.USER, "u1", "olga", "127.0.0.1")
-GAME = Game(name="toy", title="Toy", image=Image(reference="toy:1"), command=("toy",))
+READY_LINE = "ready for players"
+GAME = Game(
+    name="toy",
+    title="Toy",
+    image=Image(reference="toy:1"),
+    command=("toy",),
+    ready=Readiness(log=READY_LINE),
+    stop=Stop(line="stop"),
+)
 GAMES = Catalogue({"toy": GAME})
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from hytopus.brain.instances.states import TRANSITIONS, State
-from tests.harness.cluster import Cluster, ToyNode, open_cluster
+from tests.harness.cluster import Cluster, SimulatedNode, open_cluster
 
 NODES: Final = 50
 INSTANCES: Final = 500
@@ -32,7 +32,7 @@ class Chaos:
         self.created = 0
 
     @property
-    def node(self) -> ToyNode:
+    def node(self) -> SimulatedNode:
         return self.random.choice(list(self.cluster.nodes.values()))
 
     async def create(self, count: int = 1) -> None:
@@ -100,17 +100,17 @@ class Chaos:
 
     async def lose_container(self) -> None:
         node = self.node
-        if node.agent is not None and node.machine.processes:
-            node.agent.lose_container(self.random.choice(sorted(node.machine.processes)))
+        if node.machine.processes:
+            node.machine.lose_container(self.random.choice(sorted(node.machine.processes)))
 
     async def crash(self) -> None:
         node = self.node
-        if node.agent is not None and node.machine.processes:
-            node.agent.crash(self.random.choice(sorted(node.machine.processes)))
+        if node.machine.processes:
+            node.machine.crash(self.random.choice(sorted(node.machine.processes)))
 
     async def s3_goes_down(self) -> None:
         for node in self.cluster.nodes.values():
-            node.machine.timing.s3_up = self.random.random() < 0.7
+            node.machine.s3(up=self.random.random() < 0.7)
 
     async def obstinate(self) -> None:
         timing = self.node.machine.timing

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.harness.cluster import Cluster, ToyNode, open_cluster
+from tests.harness.cluster import Cluster, SimulatedNode, open_cluster
 
 EXAMPLES: Final = int(os.environ.get("HYTOPUS_SIMULATION_EXAMPLES", "12"))
 NODES: Final = ("a", "b", "c")
@@ -40,7 +40,7 @@ class ClusterMachine(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    def node(self, name: str) -> ToyNode:
+    def node(self, name: str) -> SimulatedNode:
         return self.cluster.nodes[name]
 
     @initialize()
@@ -107,12 +107,12 @@ class ClusterMachine(RuleBasedStateMachine):
     @rule(name=node_names, verb=st.sampled_from(["crash", "lose_container"]))
     def server_dies(self, name: str, verb: str) -> None:
         node = self.node(name)
-        if node.agent is not None and node.machine.processes:
-            getattr(node.agent, verb)(min(node.machine.processes))
+        if node.machine.processes:
+            getattr(node.machine, verb)(min(node.machine.processes))
 
     @rule(name=node_names, up=st.booleans())
     def s3_fails(self, name: str, up: bool) -> None:
-        self.node(name).machine.timing.s3_up = up
+        self.node(name).machine.s3(up=up)
 
     @rule(name=node_names, ignores=st.booleans(), never=st.booleans())
     def servers_misbehave(self, name: str, ignores: bool, never: bool) -> None:

@@ -49,6 +49,8 @@ class Record:
     exit_code: int | None = None
     exit_kind: str = ""
     oom_killed: bool = False
+    unwatched: bool = False
+    """It ended while no agent looked or the engine was away: with the machine, most likely, and not by itself."""
     problem: Problem | None = None
     log_tail: tuple[str, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)

@@ -83,7 +83,7 @@ class InstanceReport:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     players: tuple[str, ...] = ()
     restored: bool = False
-    """Part of an inventory: nothing new happened, this is how things stand."""
+    """Not seen to happen: part of an inventory, or an end that was found when the agent or the engine came back."""
 
 
 @dataclass(frozen=True, slots=True)

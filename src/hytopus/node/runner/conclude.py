@@ -23,7 +23,8 @@ KEPT_LOGS: Final = 5
 _DRAIN_SECONDS: Final = 2.0
 
 
-async def conclude(instance: Instance, outcome: Outcome) -> None:
+async def conclude(instance: Instance, outcome: Outcome, *, unwatched: bool = False) -> None:
+    """`unwatched`: it was found ended by an agent that had just started."""
     await instance.drained(_DRAIN_SECONDS)
     failed = outcome.status is NodeStatus.FAILED
     if failed:
@@ -35,6 +36,7 @@ async def conclude(instance: Instance, outcome: Outcome) -> None:
         exit_code=outcome.exit_code,
         exit_kind=outcome.exit_kind,
         oom_killed=outcome.oom_killed,
+        unwatched=unwatched or instance.lost_sight,
         killing=False,
         problem=problem_of(outcome.error, instance.mask) if outcome.error else None,
         log_tail=tail_of(instance) if failed else (),

@@ -46,6 +46,7 @@ FRESH: Final[Mapping[str, Any]] = {
     "exit_code": None,
     "exit_kind": "",
     "oom_killed": False,
+    "unwatched": False,
     "problem": None,
     "log_tail": (),
     "killing": False,
@@ -65,6 +66,8 @@ class Instance:
         self.built: Built | None = None
         self.poked = asyncio.Event()
         self.renewed = asyncio.Event()
+        self.lost_sight = False
+        """The engine was away since the container was last seen running."""
         self.tasks: asyncio.TaskGroup | None = None
         """The runner's, for what goes on beside its activities."""
         self._following: asyncio.Task[None] | None = None
@@ -196,7 +199,7 @@ class Instance:
             state = await self.insist(lambda: self.host.runtime.inspect(self.id))
             if state is None or state.status is not ContainerStatus.RUNNING:
                 return state
-            look = False
+            look = self.lost_sight = False
 
     async def insist(self, call: Callable[[], Awaitable[T]], *, patience: float | None = None) -> T:
         """Call again and again while the engine is away: an engine that restarts must not cost a stop."""
@@ -206,6 +209,7 @@ class Instance:
             try:
                 return await call()
             except RuntimeUnavailable as error:
+                self.lost_sight = True
                 self.host.count_error(error.code)
                 log.info("waiting for the engine", instance=self.id, why=error.message)
             await race(self.poked.wait(), self.host.clock.sleep(delay))
@@ -253,4 +257,5 @@ def report_of(record: Record, *, players: tuple[str, ...] = ()) -> InstanceRepor
         log_tail=record.log_tail,
         timings_ms=record.timings_ms,
         players=players,
+        restored=record.unwatched,
     )

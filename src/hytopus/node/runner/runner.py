@@ -169,4 +169,4 @@ async def _adopt(instance: Instance, settled: asyncio.Event) -> None:
     elif record.status is NodeStatus.RUNNING or (record.status is NodeStatus.STARTING and state):
         instance.follow(resume=True)
         ready = record.status is NodeStatus.RUNNING
-        await conclude(instance, unrequested(instance.id, instance.game, state, ready=ready))
+        await conclude(instance, unrequested(instance.id, instance.game, state, ready=ready), unwatched=True)

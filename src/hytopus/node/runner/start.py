@@ -49,6 +49,7 @@ async def start(instance: Instance, generation: int) -> None:
 async def live(instance: Instance, state: ContainerState, *, resume: bool) -> None:
     """Stay with a container that was started, through readiness to its end."""
     instance.follow(resume=resume)
+    instance.lost_sight = False
     if not is_running(state):
         ready = instance.record.status is NodeStatus.RUNNING
         await conclude(instance, unrequested(instance.id, instance.game, state, ready=ready))
