@@ -114,7 +114,7 @@ class Crew:
             except RuntimeUnavailable as error:
                 if self.engine_up:
                     log.warning("the engine is away", why=error.message)
-                self.engine_up = False
+                self._engine_went_away()
             await self._host.clock.sleep(next(delays))
 
     async def _heed_events(self) -> None:
@@ -146,6 +146,11 @@ class Crew:
             if instance_id not in self._runners and is_safe(instance_id):
                 log.warning("adopting a container without a record", instance=instance_id)
                 self._hold(record_of(state), restored=True)
+
+    def _engine_went_away(self) -> None:
+        self.engine_up = False
+        for runner in self._runners.values():
+            runner.instance.lost_sight = True
 
     async def _engine_came_back(self) -> None:
         info = await self._host.runtime.info()

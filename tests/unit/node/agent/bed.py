@@ -12,6 +12,7 @@ from hytopus.node.journal import Journal
 from hytopus.node.runner.fake import FakeDirectories
 from hytopus.node.runner.host import Host
 from hytopus.node.runner.stop import is_running
+from hytopus.node.runner.waiting import Blocking
 from hytopus.node.runtime.fake import FakeRuntime
 from hytopus.wire.messages import (
     InstanceCommand,
@@ -63,8 +64,11 @@ class Sent:
 class Bed:
     """One node: the engine, the disk and the clock stay, agents come and go."""
 
-    def __init__(self, root: Path, clock: StillClock, runtime: FakeRuntime) -> None:
+    def __init__(
+        self, root: Path, clock: StillClock, runtime: FakeRuntime, *, blocking: Blocking = asyncio.to_thread
+    ) -> None:
         self.root, self.clock, self.runtime = root, clock, runtime
+        self._blocking = blocking
         self.directories = FakeDirectories(clock)
         self.sent = Sent()
         self.taken: PortBinding | None = None
@@ -78,7 +82,8 @@ class Bed:
         host = Host(
             runtime=self.runtime,
             directories=self.directories,
-            journal=Journal(self.root / "journal"),
+            journal=Journal(self.root / "journal", blocking=self._blocking),
+            blocking=self._blocking,
             clock=self.clock,
             report=self.sent.report,
             renew_urls=self.sent.renew_urls,
@@ -89,14 +94,24 @@ class Bed:
         )
         self.agent = Agent(host, facts=NodeFacts(hostname="n1"))
         self._task = asyncio.create_task(self.agent.run())
-        async with asyncio.timeout(5):
-            await self.agent.adopted.wait()
+        adopted = asyncio.ensure_future(self.agent.adopted.wait())
+        done, _ = await asyncio.wait({adopted, self._task}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        assert adopted in done, self._task
         return self.agent
+
+    @property
+    def alive(self) -> bool:
+        return self._task is not None and not self._task.done()
 
     async def kill_agent(self) -> None:
         """As far as a test can: whatever the agent was at, it does not get to the next line."""
         if self._task:
             self._task.cancel()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            while not self._task.done():  # it waits for the engine to finish what it has begun
+                await self.clock.advance(0.1)
+                await asyncio.to_thread(lambda: None)
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 

@@ -30,6 +30,7 @@ async def test_a_server_that_ends_by_itself(
     bed.runtime.crash("i1", exit_code=exit_code)
     report = await bed.expect(status)
     assert (report.exit_code, report.exit_kind, code_of(report)) == (exit_code, kind, problem)
+    assert not report.restored
     assert report.log_tail == (("Server Booted", "the last word") if problem else ())
 
 

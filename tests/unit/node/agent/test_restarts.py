@@ -51,7 +51,7 @@ async def test_a_server_that_ended_meanwhile_is_judged_as_if_we_had_seen_it(
     bed.runtime.crash("i1", exit_code=exit_code)
     await bed.start_agent()
     report = await bed.expect(NodeStatus(status))
-    assert (report.exit_code, report.exit_kind) == (exit_code, kind)
+    assert (report.exit_code, report.exit_kind, report.restored) == (exit_code, kind, True)
     assert report.log_tail == (("Server Booted", "good bye") if status == "failed" else ())
     assert inventory(bed) == {"i1": status}
 
@@ -194,6 +194,7 @@ async def test_an_engine_restart(bed: Bed, kill: bool) -> None:
     if kill:
         await bed.pass_time_until(lambda: bed.sent.statuses()[-1] == "failed")
         assert bed.sent.reports[-1].exit_code == 137
+        assert bed.sent.reports[-1].restored, "it ended with the engine, not by itself"
         await bed.tell(StartInstance("i1", 2))
         await bed.expect(NodeStatus.RUNNING, 2)
         return
