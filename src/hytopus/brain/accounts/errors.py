@@ -25,7 +25,7 @@ class InvalidCredentials(HytopusError):
     code: ClassVar[str] = "invalid_credentials"
     status: ClassVar[int] = 401
     template: ClassVar[str] = "Name or password is wrong."
-    remedy: ClassVar[str] = "An admin can set a new password with `hytopus user set-password`."
+    remedy: ClassVar[str] = "An admin can set a new password with `hytopus user password`."
 
 
 class TooManyAttempts(HytopusError):
