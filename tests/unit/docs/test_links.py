@@ -1,0 +1,67 @@
+"""Links between the pages lead somewhere, and the pages speak of commands and settings that exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+from tools.docs.markdown import anchor
+from tools.docs.settings import environment_names
+
+from hytopus.brain.settings import BrainSettings
+from hytopus.node.settings import NodeSettings
+from tests.unit.docs.test_reference import command_exists
+
+ROOT = Path(__file__).parents[3]
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"^(?:\$ |sudo )*hytopus ((?:[a-z][a-z-]* ?)+)", re.MULTILINE)
+_VARIABLE = re.compile(r"HYTOPUS_(?:BRAIN|NODE)__[A-Z0-9_]*[A-Z0-9]")
+
+
+def pages() -> list[Path]:
+    """Every Markdown file of the repository, those not yet committed included."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+PAGES = pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+
+
+@PAGES
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in _LINK.findall(_FENCE.sub("", page.read_text())):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        name, _, heading = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), f"{link} leads nowhere"
+        assert not heading or heading in headings(target), f"{link} has no such heading"
+
+
+@PAGES
+def test_shell_examples_use_commands_that_exist(page: Path) -> None:
+    for block in _FENCE.findall(page.read_text()):
+        for words in _COMMAND.findall(block):
+            assert command_exists(words.split()), f"there is no `hytopus {words}`"
+
+
+@PAGES
+def test_environment_variables_exist(page: Path) -> None:
+    known = environment_names(BrainSettings) | environment_names(NodeSettings)
+    assert set(_VARIABLE.findall(page.read_text())) <= known
+
+
+@cache
+def headings(page: Path) -> frozenset[str]:
+    lines = _FENCE.sub("", page.read_text()).splitlines()
+    return frozenset(anchor(line.lstrip("#").strip().replace("`", "")) for line in lines if line.startswith("#"))
