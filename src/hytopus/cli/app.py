@@ -8,7 +8,7 @@ from typing import Final
 from cyclopts import App, CycloptsError, Parameter
 
 from hytopus import __version__
-from hytopus.cli.failure import INTERRUPTED, USAGE, exit_code, explain
+from hytopus.cli.failure import INTERRUPTED, USAGE, MachineRefused, exit_code, explain
 from hytopus.errors import HytopusError
 
 _COMMANDS: Final = {
@@ -61,12 +61,13 @@ def run(arguments: list[str]) -> int:
         result = build()(arguments, result_action="return_value")
     except CycloptsError:
         return USAGE  # already explained
-    except HytopusError as error:
-        explain(error, as_json="--json" in arguments)
-        return exit_code(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
         return 0
+    except (HytopusError, OSError) as error:
+        problem = error if isinstance(error, HytopusError) else MachineRefused(why=error)
+        explain(problem, as_json="--json" in arguments)
+        return exit_code(problem)
     return result if isinstance(result, int) else 0

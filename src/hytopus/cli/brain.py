@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any, Final
 
-from hytopus.cli.extras import needs
+from hytopus.cli.extras import needs, reading_settings
 from hytopus.cli.options import group
 from hytopus.cli.output import say
 
@@ -28,7 +28,9 @@ def run(*, config: Path | None = None) -> None:
         from hytopus.brain.main import run as run_brain
         from hytopus.brain.settings import load_settings
 
-    uvloop.run(run_brain(load_settings(config), ready=_announce))
+    with reading_settings("brain"):
+        settings = load_settings(config)
+    uvloop.run(run_brain(settings, ready=_announce))
 
 
 @app.command(name="migrate")
@@ -46,7 +48,8 @@ def migrate(*, config: Path | None = None) -> None:
         from hytopus.brain.db.signals import Signals
         from hytopus.brain.settings import load_settings
 
-    settings = load_settings(config)
+    with reading_settings("brain"):
+        settings = load_settings(config)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def work() -> None:

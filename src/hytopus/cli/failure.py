@@ -62,6 +62,20 @@ class ExtraMissing(HytopusError):
     remedy: ClassVar[str] = "Install them with `pip install 'hytopus[{extra}]'`."
 
 
+class BadSettings(HytopusError):
+    code: ClassVar[str] = "bad_settings"
+    status: ClassVar[int] = 422
+    template: ClassVar[str] = "The {role}'s settings are not valid: {why}."
+    remedy: ClassVar[str] = "Mend /etc/hytopus/{role}.toml or the {variable}… variables; docs/reference lists them."
+
+
+class MachineRefused(HytopusError):
+    """The operating system said no: no such directory, no permission, no space."""
+
+    code: ClassVar[str] = "machine_refused"
+    template: ClassVar[str] = "This machine refused: {why}."
+
+
 class Usage(HytopusError):
     """Arguments that are each fine but do not go together."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
 
-from hytopus.cli.extras import needs
+from hytopus.cli.extras import needs, reading_settings
 from hytopus.cli.output import clock_time, note, plain, print_fields, print_json, say
 
 if TYPE_CHECKING:
@@ -93,4 +93,5 @@ def _agent_answers(url: str) -> bool:
 def _settings() -> NodeSettings:
     with needs("node", "node"):
         from hytopus.node.settings import NodeSettings as Settings
-    return Settings()
+    with reading_settings("node"):
+        return Settings()

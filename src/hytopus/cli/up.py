@@ -48,7 +48,8 @@ def up(
     port
         Port of the API; those of the nodes and of S3 follow after it.
     bind
-        Address of the API and of the ports nodes use. Only this machine reaches it unless you change it.
+        Address of the API and of the ports nodes use. Only this machine reaches it unless you change it. Nodes on
+        other machines also need an S3 they can reach: see --s3-url.
     s3_url
         Use this S3, s3://bucket/prefix?endpoint=https://host:port, with the keys in AWS_ACCESS_KEY_ID and
         AWS_SECRET_ACCESS_KEY, and start none.

@@ -15,7 +15,7 @@ from hytopus.up.leftovers import end_leftovers
 from hytopus.up.lock import only_one
 from hytopus.up.node import ensure_joined, node_program
 from hytopus.up.options import UpOptions
-from hytopus.up.preflight import check
+from hytopus.up.preflight import check, check_root
 from hytopus.up.service import Place, Say, keep_running
 from hytopus.up.storage import check_store, other_s3, own_s3
 
@@ -32,6 +32,7 @@ class Network:
 @asynccontextmanager
 async def running(options: UpOptions, say: Say) -> AsyncIterator[Network]:
     """Bring everything up; leaving the block ends it in the opposite order. Game servers and Docker go on."""
+    check_root()
     async with AsyncExitStack() as stack:
         stack.enter_context(only_one(options.data_dir))
         place = await asyncio.to_thread(_prepare, options, say)

@@ -16,10 +16,13 @@ from hytopus.up.options import UpOptions
 NEEDED_MB: Final = 2_000
 
 
-def check(options: UpOptions) -> None:
-    """Raises what is wrong with the machine."""
+def check_root() -> None:
     if os.geteuid() != 0:
         raise NotRoot
+
+
+def check(options: UpOptions) -> None:
+    """Raises what is wrong with the machine."""
     check_disk(options.data_dir)
     for port in options.ports():
         check_port(options.bind, port)

@@ -68,6 +68,20 @@ def test_help_imports_nothing_of_the_roles() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_settings_that_do_not_hold_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HYTOPUS_NODE__PORTS__FIRST", "many")
+    assert run(["node", "run"]) == 1
+    assert "ports.first" in capsys.readouterr().err
+
+
+def test_what_the_machine_refuses_is_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "layer").mkdir()
+    assert run(["template", "pack", str(tmp_path / "layer"), "--output", str(tmp_path / "no" / "x.tar.zst")]) == 1
+    assert "No such file or directory" in capsys.readouterr().err
+
+
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "aiodocker" or "runtime.docker" in name]:
         monkeypatch.delitem(sys.modules, name)
