@@ -27,26 +27,26 @@ def handshake(port: int) -> bytes:
         return client.recvfrom(64)[0]
 
 
-def in_container(instance_id: str, *words: str) -> str:
-    done = subprocess.run(
-        ["docker", "exec", f"hytopus-{instance_id}", *words], check=True, capture_output=True, text=True, timeout=60
-    )
-    return done.stdout
+def data_of(instance_id: str) -> Path:
+    """The instance's directory as its server sees it, through the mount namespace of its process."""
+    inspect = ["docker", "inspect", "--format", "{{.State.Pid}}", f"hytopus-{instance_id}"]
+    done = subprocess.run(inspect, check=True, capture_output=True, text=True, timeout=60)
+    return Path("/proc") / done.stdout.strip() / "root" / "data"
 
 
 def test_three_layers_become_a_running_server(luanti: Stack, tmp_path: Path) -> None:
     override = write_layer(
         tmp_path / "event-night",
-        {"worldmods/greeter/init.lua": "-- event night, seed ${SEED}\n"},
-        'type = "custom"\nremove = ["worldmods/farewell/**"]\n',
+        {"world/worldmods/greeter/init.lua": "-- event night, seed ${SEED}\n"},
+        'type = "custom"\nremove = ["world/worldmods/farewell"]\n',
     )
     greeter = write_layer(
         tmp_path / "greeting-mode",
         {
-            "worldmods/greeter/init.lua": "-- every day\n",
-            "worldmods/greeter/mod.conf": "name = greeter\n",
-            "worldmods/farewell/init.lua": "-- goodbye\n",
-            "worldmods/farewell/mod.conf": "name = farewell\n",
+            "world/worldmods/greeter/init.lua": "-- every day\n",
+            "world/worldmods/greeter/mod.conf": "name = greeter\n",
+            "world/worldmods/farewell/init.lua": "-- goodbye\n",
+            "world/worldmods/farewell/mod.conf": "name = farewell\n",
         },
         'type = "gamemode"\n',
     )
@@ -61,18 +61,22 @@ def test_three_layers_become_a_running_server(luanti: Stack, tmp_path: Path) -> 
     port = running["ports"][0]["port"]
     assert handshake(port)[:4] == HELLO[:4]
 
-    assert "seed 42" in in_container(running["id"], "sh", "-c", "cat $(find /data -path '*worldmods/greeter/init.lua')")
-    assert in_container(running["id"], "find", "/data", "-path", "*worldmods/greeter/mod.conf").strip()
-    assert not in_container(running["id"], "find", "/data", "-path", "*farewell*").strip()
-    config = in_container(running["id"], "sh", "-c", "cat $(find /data -name minetest.conf)")
+    data = data_of(running["id"])
+    mods = data / "world" / "worldmods"
+    assert (mods / "greeter" / "init.lua").read_text() == "-- event night, seed 42\n"
+    assert (mods / "greeter" / "mod.conf").read_text() == "name = greeter\n"
+    assert not list(mods.glob("farewell/*"))
+    config = (data / "minetest.conf").read_text()
     assert f"port = {port}" in config
     assert "server_name = Octopus's Garden" in config
+    assert not (data / "template.toml").exists()
 
     luanti.post(f"instances/{name}/stop")
     stopped = luanti.until(name, "stopped", timeout=60)
     assert stopped["exit"]["kind"] == "clean"
     own = luanti.directory / "node" / "instances" / running["id"]
-    assert [file for file in own.rglob("map.sqlite") if file.stat().st_size > 0], "the world was not saved"
+    saved = {file.name for file in own.rglob("*") if file.is_file() and file.stat().st_size > 0}
+    assert {"env_meta.txt", "map_meta.txt"} <= saved, f"the world was not saved: {saved}"
 
     luanti.delete(f"instances/{name}")
     luanti.until_gone(name)
