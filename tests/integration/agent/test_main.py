@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from hytopus.brain.db.engine import Database
+from hytopus.brain.db.signals import Signals
 from hytopus.brain.nodes import queries
 from hytopus.brain.nodes.states import NodeState
 from hytopus.kit.clock import SystemClock
 from hytopus.node.identity import Identity
-from tests.harness.database import database as database
+from tests.harness.database import create_tables, sqlite_url
 from tests.integration.link.world import Brain
 from tests.services.ports import free_port
 from tests.services.waiting import eventually
@@ -26,10 +27,12 @@ pytestmark = pytest.mark.docker
 
 
 @pytest.fixture
-async def brain(database: Database, tmp_path: Path) -> AsyncIterator[Brain]:
-    brain = Brain(database, tmp_path / "brain", SystemClock())
-    async with brain.serving():
-        yield brain
+async def brain(tmp_path: Path) -> AsyncIterator[Brain]:
+    async with Database.open(sqlite_url(tmp_path), Signals()) as database:
+        await create_tables(database)
+        brain = Brain(database, tmp_path / "brain", SystemClock())
+        async with brain.serving():
+            yield brain
 
 
 @asynccontextmanager
@@ -78,6 +81,8 @@ async def test_a_node_comes_online_serves_metrics_and_leaves_quietly(
         metrics = await get(port, "/metrics")
         assert "hytopus_node_connected 1.0" in metrics
         assert "hytopus_node_engine_up 1.0" in metrics
+        (resident,) = (row.split()[1] for row in metrics.splitlines() if row.startswith("process_resident_memory"))
+        assert float(resident) < 110e6, "fifty instances must fit below 120 MB"
         async with agent_process(identity.directory, free_port()) as second:
             _, told = await asyncio.wait_for(second.communicate(), 30)
             assert second.returncode not in {0, None}
