@@ -33,7 +33,7 @@ async function signIn(page: Page) {
   await page.fill('input[autocomplete=username]', USER)
   await page.fill('input[autocomplete=current-password]', PASSWORD)
   await page.click('button[type=submit]')
-  await page.waitForSelector('[data-connection]')
+  await page.waitForSelector('[data-connection]', { state: 'attached' })
 }
 
 /** Every page by name: fixed ones, and one of each noun. */

@@ -1,4 +1,5 @@
 /** Lines of a console as they arrive: each once, in order, with gaps and new starts named. */
+import { plainText } from './ansi'
 
 export interface ConsoleLine {
   /** Counts from 1 with every start of the server, and never skips. */
@@ -48,6 +49,6 @@ export class ConsoleBuffer {
   }
 
   text(): string {
-    return this.lines.map(line => line.text).join('\n')
+    return this.lines.map(line => plainText(line.text)).join('\n')
   }
 }

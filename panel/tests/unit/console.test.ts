@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { coloured, plainText } from '~/utils/ansi'
 import { ConsoleBuffer, type ConsoleLine } from '~/utils/console'
 
 const line = (number: number, second = number, text = `line ${number}`): ConsoleLine => ({
@@ -42,5 +43,17 @@ describe('ConsoleBuffer', () => {
     const buffer = new ConsoleBuffer(2)
     buffer.accept([line(1), line(2), line(3)])
     expect(buffer.text()).toBe('line 2\nline 3')
+  })
+})
+
+describe('what servers print', () => {
+  const nasty = '\x1b[32mgreen\x1b[0m\x1b[2J\x1b]0;title\x07 \x08end'
+
+  it('keeps its colours in the terminal, and steers it in no other way', () => {
+    expect(coloured(nasty)).toBe('\x1b[32mgreen\x1b[0m0;title end')
+  })
+
+  it('is plain text everywhere else', () => {
+    expect(plainText(nasty)).toBe('green0;title end')
   })
 })

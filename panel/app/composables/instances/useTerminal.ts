@@ -46,7 +46,7 @@ export function useTerminal(element: Ref<HTMLElement | null>) {
     const text = parts.map((part) => {
       if ('missing' in part) return `\x1b[33m… ${words.missing(part.missing)}\x1b[0m`
       if ('restarted' in part) return `\x1b[36m── ${words.restarted} ──\x1b[0m`
-      return `${printable(part.text)}\x1b[0m`
+      return `${coloured(part.text)}\x1b[0m`
     })
     terminal.write(text.join('\r\n') + '\r\n')
   }
@@ -63,10 +63,4 @@ export function useTerminal(element: Ref<HTMLElement | null>) {
   }
 
   return { write, find, toEnd, following }
-}
-
-/** Colours may pass; whatever else a server prints must not steer the terminal. */
-function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/\x1b\[[0-9;]*m|[\x00-\x08\x0a-\x1f\x7f-\x9f]/g, match => (match.endsWith('m') && match.length > 1 ? match : ''))
 }

@@ -10,9 +10,9 @@ export function useCommands() {
   return computed<CommandPaletteItem[]>(() => [
     ...(session.can('operator')
       ? [
-          { label: t('instances.new.title'), icon: 'i-lucide-plus', to: '/instances/new', kbds: ['c'] },
-          { label: t('templates.upload.title'), icon: 'i-lucide-upload', to: '/templates?upload=1' },
-          { label: t('nodes.join.title'), icon: 'i-lucide-server', to: '/nodes?join=1' },
+          { label: t('instances.new.title'), icon: 'i-lucide-plus', onSelect: () => void navigateTo('/instances/new'), kbds: ['c'] },
+          { label: t('templates.upload.title'), icon: 'i-lucide-upload', onSelect: () => void navigateTo('/templates?upload=1') },
+          { label: t('nodes.join.title'), icon: 'i-lucide-server', onSelect: () => void navigateTo('/nodes?join=1') },
         ]
       : []),
     {

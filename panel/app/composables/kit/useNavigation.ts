@@ -20,7 +20,7 @@ export const PLACES: Place[] = [
   { key: 'settings', icon: 'i-lucide-settings', to: '/settings' },
 ]
 
-export function useNavigation() {
+export function useNavigation(searching: Ref<boolean>) {
   const { t } = useI18n()
   const session = useSession()
   const instances = useInstances()
@@ -37,11 +37,12 @@ export function useNavigation() {
     exact: place.to === '/',
   })))
 
-  const groups = computed<CommandPaletteGroup<CommandPaletteItem>[]>(() => [
+  /** Made only while somebody searches: thousands of entries would otherwise be made anew with every change. */
+  const groups = computed<CommandPaletteGroup<CommandPaletteItem>[]>(() => !searching.value ? [] : [
     {
       id: 'places',
       label: t('search.places'),
-      items: places.value.map(place => ({ label: t(`nav.${place.key}`), icon: place.icon, to: place.to })),
+      items: places.value.map(place => ({ label: t(`nav.${place.key}`), icon: place.icon, onSelect: () => void navigateTo(place.to) })),
     },
     { id: 'commands', label: t('search.commands'), items: commands.value },
     {
@@ -51,18 +52,18 @@ export function useNavigation() {
         label: each.name,
         suffix: t(`states.${each.state}`),
         icon: 'i-lucide-gamepad-2',
-        to: `/instances/${each.id}`,
+        onSelect: () => void navigateTo(`/instances/${each.id}`),
       })),
     },
     {
       id: 'nodes',
       label: t('nav.nodes'),
-      items: nodes.rows.value.map(each => ({ label: each.name, icon: 'i-lucide-server', to: `/nodes/${each.id}` })),
+      items: nodes.rows.value.map(each => ({ label: each.name, icon: 'i-lucide-server', onSelect: () => void navigateTo(`/nodes/${each.id}`) })),
     },
     {
       id: 'templates',
       label: t('nav.templates'),
-      items: templates.rows.value.map(each => ({ label: each.id, icon: 'i-lucide-layers', to: `/templates/${each.id}` })),
+      items: templates.rows.value.map(each => ({ label: each.id, icon: 'i-lucide-layers', onSelect: () => void navigateTo(`/templates/${each.id}`) })),
     },
   ])
 

@@ -1,0 +1,17 @@
+/** Lines of servers carry colours and other commands for terminals; these take them away. */
+
+// eslint-disable-next-line no-control-regex
+const COLOUR = /\x1b\[[0-9;]*m/g
+// eslint-disable-next-line no-control-regex
+const COMMAND = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0a-\x1f\x7f-\x9f]/g
+
+/** The text alone. */
+export function plainText(line: string): string {
+  return line.replace(COMMAND, '')
+}
+
+/** Colours may pass; whatever else a server prints must not steer the terminal. */
+export function coloured(line: string): string {
+  const colours = line.match(COLOUR) ?? []
+  return line.split(COLOUR).map((text, index) => plainText(text) + (colours[index] ?? '')).join('')
+}
