@@ -46,7 +46,8 @@ class Process:
     def tail(self, lines: int = 40) -> str:
         """The end of its log, for messages of failed tests."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return f"--- {self.name}\n" + "\n".join(text.splitlines()[-lines:])
+        telling = [line for line in text.splitlines() if "hytopus.access" not in line]
+        return f"--- {self.name}\n" + "\n".join(telling[-lines:])
 
     def _end(self, number: signal.Signals, timeout: float = 10) -> int:
         if self._process is None:
