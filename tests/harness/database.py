@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -21,48 +22,45 @@ from tests.services.postgres import PostgresServer
 assert FEATURES  # imported for the tables it registers
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database with all tables, to be copied: a hundred times faster than making them anew."""
-    directory = tmp_path_factory.mktemp("sqlite-template")
-    _make(sqlite_url(directory))
-    return directory / "brain.db"
-
-
-@pytest.fixture(scope="session")
-def postgres_template(postgres_server: PostgresServer) -> str:
-    """The same on PostgreSQL."""
-    name = postgres_server.create_database()
-    _make(postgres_server.url(name))
-    return name
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """An empty database with all tables."""
-    url = request.getfixturevalue(f"{request.param}_copy")
-    async with Database.open(url, Signals()) as opened:
+    if request.param == "sqlite":
+        async with Database.open(_sqlite_copy(tmp_path), Signals()) as opened:
+            yield opened
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = server.create_database(template=_postgres_template(server))
+    async with Database.open(server.url(name), Signals()) as opened:
         yield opened
+    server.drop_database(name)
 
 
 @pytest.fixture
-async def sqlite(sqlite_copy: str) -> AsyncIterator[Database]:
+async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
     """The same on SQLite alone, for what does not depend on the database."""
-    async with Database.open(sqlite_copy, Signals()) as opened:
+    async with Database.open(_sqlite_copy(tmp_path), Signals()) as opened:
         yield opened
 
 
-@pytest.fixture
-def sqlite_copy(sqlite_template: Path, tmp_path: Path) -> str:
-    shutil.copy(sqlite_template, tmp_path / "brain.db")
-    return sqlite_url(tmp_path)
+def _sqlite_copy(directory: Path) -> str:
+    (directory / "brain.db").write_bytes(_sqlite_template())
+    return sqlite_url(directory)
 
 
-@pytest.fixture
-def postgresql_copy(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
-    name = postgres_server.create_database(template=postgres_template)
-    yield postgres_server.url(name)
-    postgres_server.drop_database(name)
+@cache
+def _sqlite_template() -> bytes:
+    """Copying a file is a hundred times faster than making the tables anew."""
+    with TemporaryDirectory() as directory:
+        _make(sqlite_url(Path(directory)))
+        return (Path(directory) / "brain.db").read_bytes()
+
+
+@cache
+def _postgres_template(server: PostgresServer) -> str:
+    name = server.create_database()
+    _make(server.url(name))
+    return name
 
 
 def _make(url: str) -> None:

@@ -112,6 +112,12 @@ class Chaos:
         for node in self.cluster.nodes.values():
             node.machine.s3(up=self.random.random() < 0.7)
 
+    async def engine_restarts(self) -> None:
+        runtime = self.node.machine.runtime
+        runtime.go_down(kill=self.random.random() < 0.5)
+        await self.cluster.clock.advance(self.random.choice([1, 20]))
+        runtime.come_back()
+
     async def obstinate(self) -> None:
         timing = self.node.machine.timing
         timing.ignores_stop, timing.never_ready = self.random.random() < 0.3, self.random.random() < 0.3
@@ -142,6 +148,7 @@ MISHAPS: Final[list[Mishap]] = [
     Chaos.lose_container,
     Chaos.crash,
     Chaos.s3_goes_down,
+    Chaos.engine_restarts,
     Chaos.obstinate,
     Chaos.drain,
     Chaos.undrain,

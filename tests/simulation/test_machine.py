@@ -110,6 +110,14 @@ class ClusterMachine(RuleBasedStateMachine):
         if node.machine.processes:
             getattr(node.machine, verb)(min(node.machine.processes))
 
+    @rule(name=node_names, kill=st.booleans())
+    def engine_goes_away(self, name: str, kill: bool) -> None:
+        self.node(name).machine.runtime.go_down(kill=kill)
+
+    @rule(name=node_names)
+    def engine_comes_back(self, name: str) -> None:
+        self.node(name).machine.runtime.come_back()
+
     @rule(name=node_names, up=st.booleans())
     def s3_fails(self, name: str, up: bool) -> None:
         self.node(name).machine.s3(up=up)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from tests.harness.database import (
-    database,
-    postgres_template,
-    postgresql_copy,
-    sqlite,
-    sqlite_copy,
-    sqlite_template,
-)
+import pytest
 
-__all__ = ["database", "postgres_template", "postgresql_copy", "sqlite", "sqlite_copy", "sqlite_template"]
+from hytopus.kit.logs import configure_logging
+from tests.harness.database import database, sqlite
+
+__all__ = ["database", "sqlite"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logging() -> None:
+    """As in production: structlog's own default would pretty-print every local variable of a traceback."""
+    configure_logging(json=True, level="warning")
