@@ -27,13 +27,14 @@ async def stop(instance: Instance, generation: int, *, kill: bool) -> None:
     if was_live:
         await instance.advance(NodeStatus.STOPPING, generation=generation, killing=kill, problem=None)
     state = await instance.insist(lambda: instance.host.runtime.inspect(instance.id))
-    waited = None
-    if is_running(state):
-        await instance.advance(NodeStatus.STOPPING, generation=generation, killing=kill, problem=None)
-        state, waited = await end(instance, kill=kill)
-    elif not was_live:
+    if not was_live and not is_running(state):
         await instance.advance(NodeStatus.STOPPED, durable=True, generation=generation, killing=False)
         return
+    if not was_live:
+        await instance.advance(NodeStatus.STOPPING, generation=generation, killing=kill, problem=None)
+    waited = None
+    if is_running(state):
+        state, waited = await end(instance, kill=kill)
     ours = state if state and state.generation == instance.record.started and state.exit_code is not None else None
     await conclude(instance, requested(instance.id, instance.game, ours, waited=waited))
 
