@@ -13,8 +13,7 @@ from hytopus.cli.client import Api, at
 from hytopus.cli.extras import needs
 from hytopus.cli.failure import NOT_FOUND, ApiProblem, exit_code
 from hytopus.cli.instance_wait import RUNNING, wait_until
-from hytopus.cli.output import note, plain
-from hytopus.cli.progress import bytes_bar
+from hytopus.cli.progress import bytes_bar, last_line
 from hytopus.cli.template_push import prepare, push_archive
 
 GAME: Final = "luanti"
@@ -29,14 +28,18 @@ _WAIT_SECONDS: Final = 300.0
 Say = Callable[[str], None]
 
 
-async def build_demo(api: Api, say: Say) -> None:
-    """Build the image, push the layers, start the servers. Safe to repeat: what is there is used."""
+async def build_demo(api: Api, logs: Path, say: Say) -> None:
+    """Build the image, push the layers, start the servers. Safe to repeat: what is there is used.
+
+    What building the image prints goes into a file in `logs`.
+    """
     with needs("node", "up"):
         from hytopus.games.library import builtin_games, catalogue
 
     found = catalogue([builtin_games()])[GAME]
-    say(f"Building the image {found.game.image.reference} (once; this takes a minute or two).")
-    await _build_image(found.game, found.folder)
+    log = logs / f"image-{GAME}.log"
+    say(f"Building the image {found.game.image.reference}, once; this takes a minute or two (log: {log}).")
+    await _build_image(found.game, found.folder, log)
     for layer in dict.fromkeys(chain.from_iterable(INSTANCES.values())):
         await _push(api, found.folder / "templates" / layer, layer, say)
     for name, layers in INSTANCES.items():
@@ -44,12 +47,18 @@ async def build_demo(api: Api, say: Say) -> None:
     say("The demo network is complete. Luanti, the game to join it with: https://www.luanti.org")
 
 
-async def _build_image(game: Any, folder: Path) -> None:
+async def _build_image(game: Any, folder: Path, log: Path) -> None:
     from hytopus.games.images import build_image
     from hytopus.node.runtime.docker.client import connect
 
-    async with connect() as engine:
-        await build_image(game, folder, engine=engine, progress=lambda line: note(f"    {plain(line)}"))
+    with log.open("w") as file, last_line("building") as show:
+
+        def progress(line: str) -> None:
+            file.write(f"{line}\n")
+            show(line)
+
+        async with connect() as engine:
+            await build_image(game, folder, engine=engine, progress=progress)
 
 
 async def _push(api: Api, directory: Path, template_id: str, say: Say) -> None:

@@ -1,4 +1,4 @@
-"""Progress of long work on standard error: a bar at a terminal, nothing elsewhere."""
+"""Progress of long work on standard error, at a terminal only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.status import Status
+
+from hytopus.cli.output import plain
 
 
 @contextmanager
@@ -26,3 +29,14 @@ def bytes_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=Console(stderr=True, markup=False)) as progress:
         task = progress.add_task(label, total=total)
         yield lambda count: progress.advance(task, count)
+
+
+@contextmanager
+def last_line(label: str) -> Iterator[Callable[[str], None]]:
+    """A spinner with the newest line of something talkative; the function given takes each line."""
+    if not sys.stderr.isatty():
+        yield lambda _line: None
+        return
+    console = Console(stderr=True, markup=False, highlight=False)
+    with Status(label, console=console) as status:
+        yield lambda line: status.update(f"{label}: {plain(line)[: console.width - len(label) - 6]}")

@@ -133,7 +133,7 @@ async def _build_demo(network: Network, options: UpOptions) -> None:
     from hytopus.cli.demo import build_demo
 
     async with Api.open(Credentials(network.url, network.access.token)) as api:
-        await build_demo(api, _step)
+        await build_demo(api, options.logs, _step)
     (options.data_dir / "demo.done").touch()
 
 

@@ -55,10 +55,14 @@ async def _install(say: Say) -> None:
     if shutil.which("apt-get") is None:
         raise DockerMissing(address=SOCKET, why="this is neither Debian nor Ubuntu (there is no apt-get)")
     say("No Docker Engine answers: installing docker.io with apt-get.")
-    code, output = await _apt_get("install", "docker.io")
+    await _apt_install("docker.io")
+
+
+async def _apt_install(package: str) -> None:
+    code, output = await _apt_get("install", package)
     if code:  # the package lists may be missing or old
         await _apt_get("update")
-        code, output = await _apt_get("install", "docker.io")
+        code, output = await _apt_get("install", package)
     if code:
         raise DockerMissing(address=SOCKET, why=f"apt-get failed:\n{_tail(output)}")
 
@@ -77,9 +81,23 @@ async def _start(logs: Path, say: Say) -> None:
             raise DockerDown(address=SOCKET, why=_tail(output))
         await _wait(None, Path("/dev/null"))
         return
+    await _ensure_cgroups(say)
     log = logs / "dockerd.log"
     say(f"Starting dockerd by hand, since there is no systemd (log: {log}). It stays when Hytopus ends.")
     await _wait(await asyncio.to_thread(_launch, log), log)
+
+
+async def _ensure_cgroups(say: Say) -> None:
+    """Without systemd, nothing may have mounted what dockerd limits containers with; Debian has a script for that."""
+    mounts = (line.split() for line in (await asyncio.to_thread(Path("/proc/self/mounts").read_text)).splitlines())
+    if any(fields[2] in ("cgroup", "cgroup2") for fields in mounts):
+        return
+    say("Mounting the control groups with Debian's cgroupfs-mount, since nothing has done so.")
+    if shutil.which("cgroupfs-mount") is None:
+        await _apt_install("cgroupfs-mount")
+    code, output = await _run("cgroupfs-mount")
+    if code:
+        raise DockerDown(address=SOCKET, why=f"cgroupfs-mount failed:\n{_tail(output)}")
 
 
 def _launch(log: Path) -> subprocess.Popen[bytes]:
