@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
 from hytopus.kit.logs import get_logger
@@ -52,11 +53,12 @@ async def end(instance: Instance, *, kill: bool) -> tuple[ContainerState | None,
     clock = instance.host.clock
     began = clock.monotonic()
     if not kill:
-        async for grace in _ask(instance):
-            try:
-                return await within(clock, grace, instance.ended(look=True)), None
-            except TimeoutError:
-                log.info("server does not end", instance=instance.id, waited=grace)
+        async with aclosing(_ask(instance)) as asked:
+            async for grace in asked:
+                try:
+                    return await within(clock, grace, instance.ended(look=True)), None
+                except TimeoutError:
+                    log.info("server does not end", instance=instance.id, waited=grace)
     waited = None if kill else clock.monotonic() - began
     await instance.insist(lambda: instance.host.runtime.kill(instance.id))
     try:
@@ -70,7 +72,7 @@ def is_running(state: ContainerState | None) -> bool:
     return state is not None and state.status is ContainerStatus.RUNNING
 
 
-async def _ask(instance: Instance) -> AsyncIterator[float]:
+async def _ask(instance: Instance) -> AsyncGenerator[float, None]:
     """Ask ever more firmly; after each, the seconds to wait for the end."""
     runtime, how = instance.host.runtime, instance.game.stop
     line = how.line
