@@ -15,6 +15,7 @@ class Store:
         self.data = data
         self.faults: list[Callable[[Request], None]] = []
         self.ranges: list[tuple[int, int]] = []
+        self.at_once = self.most_at_once = 0
         self.hang = threading.Event()
         self.lock = threading.Lock()
         self.url = ""
@@ -26,12 +27,16 @@ class Request(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
-        self.first, self.last = int(first), min(int(last), len(self.store.data) - 1)
+        self.first, self.last = int(first), min(int(last or 10**12), len(self.store.data) - 1)
         with self.store.lock:
             self.store.ranges.append((self.first, self.last))
             fault = self.store.faults.pop(0) if self.store.faults else Request.serve
+            self.store.at_once += 1
+            self.store.most_at_once = max(self.store.most_at_once, self.store.at_once)
         with suppress(ConnectionError):
             fault(self)
+        with self.store.lock:
+            self.store.at_once -= 1
 
     def serve(self) -> None:
         self.head()
@@ -86,17 +91,26 @@ def ignores_ranges(request: Request) -> None:
     request.wfile.write(request.store.data)
 
 
+def slow(request: Request) -> None:
+    """A store far away: 8 MB per second and connection."""
+    request.head()
+    for start in range(0, len(request.body), 1 << 20):
+        request.wfile.write(request.body[start : start + (1 << 20)])
+        request.store.hang.wait(0.125)
+
+
 def speaks_no_http(request: Request) -> None:
     request.wfile.write(b"220 smtp.example ready\r\n\r\n")
     request.close_connection = True
 
 
 @contextmanager
-def serving(data: bytes) -> Iterator[Store]:
+def serving(data: bytes, host: str = "127.0.0.1") -> Iterator[Store]:
+    """With `127.0.0.2` it looks like another machine."""
     store = Store(data)
     handler = type("Handler", (Request,), {"store": store})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        store.url = f"http://127.0.0.1:{server.server_port}/templates/base.tar.zst?signature=secret"
+    with ThreadingHTTPServer((host, 0), handler) as server:
+        store.url = f"http://{host}:{server.server_port}/templates/base.tar.zst?signature=secret"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -32,6 +32,7 @@ from tests.integration.files.faulty import (
     hangs,
     ignores_ranges,
     serving,
+    slow,
     speaks_no_http,
 )
 from tests.integration.files.mounts import tmpfs
@@ -42,7 +43,7 @@ from tests.unit.layers.trees import File, Tree, read_tree
 from tests.unit.node.cache.layers import left_over
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-PATIENCE = 1.0
+PATIENCE = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(template: Path) -> Iterator[Store]:
     with serving((template / "base.tar.zst").read_bytes()) as serving_store:
+        yield serving_store
+
+
+@pytest.fixture
+def far_store(template: Path) -> Iterator[Store]:
+    """One that is not on this machine, as far as can be seen."""
+    with serving((template / "base.tar.zst").read_bytes(), "127.0.0.2") as serving_store:
         yield serving_store
 
 
@@ -172,16 +180,32 @@ async def test_what_the_store_refuses(cache: TemplateCache, store: Store, status
     assert "base@1" in str(caught.value)
 
 
-async def test_a_store_without_ranges_is_named(cache: TemplateCache, store: Store) -> None:
+async def test_an_object_may_come_whole(cache: TemplateCache, template: Path, store: Store) -> None:
     store.faults = [ignores_ranges]
+    assert read_tree((await cache.ensure(source_of(store))).tree) == read_tree(template / "files")
+
+
+async def test_a_store_without_ranges_cannot_resume_and_is_named(cache: TemplateCache, store: Store) -> None:
+    store.faults = [breaks_after(1_000_000), ignores_ranges]
     with pytest.raises(S3Unreachable, match="ranged"):
         await cache.ensure(source_of(store))
 
 
-async def test_a_small_object_may_come_whole(cache: TemplateCache, store: Store) -> None:
-    source = serve(store, archive(file("a", b"1")))
-    store.faults = [ignores_ranges]
-    assert read_tree((await cache.ensure(source)).tree) == {"a": File(b"1")}
+async def test_a_slow_store_is_read_over_several_connections(
+    cache: TemplateCache, template: Path, far_store: Store
+) -> None:
+    far_store.faults = [slow] * 100
+    layer = await cache.ensure(source_of(far_store))
+    assert read_tree(layer.tree) == read_tree(template / "files")
+    assert far_store.ranges[0] == (0, len(far_store.data) - 1)
+    assert len(far_store.ranges) > 3
+    assert far_store.most_at_once > 2
+
+
+async def test_parts_that_break_are_resumed_too(cache: TemplateCache, template: Path, far_store: Store) -> None:
+    far_store.faults = [slow, breaks_after(1_000_000), answers(503), slow, breaks_after(0), hangs]
+    layer = await cache.ensure(source_of(far_store))
+    assert read_tree(layer.tree) == read_tree(template / "files")
 
 
 async def test_an_object_of_another_size_is_not_what_was_pushed(cache: TemplateCache, store: Store) -> None:

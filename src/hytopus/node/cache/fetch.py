@@ -20,8 +20,9 @@ from hytopus.errors import HytopusError
 from hytopus.layers.archive import Limits
 from hytopus.layers.compression import decompressor
 from hytopus.node.cache.channel import say, say_error, say_os_error
-from hytopus.node.cache.http import Address, Connection
-from hytopus.node.cache.ranges import RangedReader
+from hytopus.node.cache.http import Address
+from hytopus.node.cache.reader import ObjectReader
+from hytopus.node.cache.remote import RemoteObject
 from hytopus.node.cache.ring import Ring, RingBroken
 from hytopus.node.cache.unpack import fork, write_tree
 
@@ -65,9 +66,7 @@ def _fetch(job: dict[str, Any], address: Address) -> int:
     ring = Ring()
     child = fork(lambda: write_tree(ring, job["tree"], job["manifest"], limits))
     ring.be_producer()
-    reader = RangedReader(
-        lambda: Connection(address), job["size"], layer=job["layer"], host=address.host, patience=job["patience"]
-    )
+    reader = ObjectReader(RemoteObject(address, job["size"], layer=job["layer"], patience=job["patience"]))
     try:
         _decompress(reader, ring, limits)
     finally:
@@ -79,7 +78,7 @@ def _fetch(job: dict[str, Any], address: Address) -> int:
     return 0
 
 
-def _decompress(reader: RangedReader, ring: Ring, limits: Limits) -> None:
+def _decompress(reader: ObjectReader, ring: Ring, limits: Limits) -> None:
     stream = decompressor(reader.read, limits)
     report_at = 0.0
     while size := stream.readinto(ring.slot()):

@@ -6,11 +6,12 @@ The process that fetches starts for every layer; the standard library's client w
 from __future__ import annotations
 
 import socket
+import struct
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 _LONGEST_WAIT: Final = 10.0
-"""Seconds for connecting and for each read."""
+"""Seconds for connecting and for each read; a third of the patience, so that there are second attempts."""
 _LONGEST_HEAD: Final = 64 << 10
 
 
@@ -38,7 +39,7 @@ class Address(NamedTuple):
             f"{parts.path}?{parts.query}" if parts.query else parts.path,
             parts.netloc.rpartition("@")[2],
             _tls_context() if secure else None,
-            min(patience, _LONGEST_WAIT),
+            min(patience / 3, _LONGEST_WAIT),
         )
 
 
@@ -60,13 +61,19 @@ class Connection:
         self._ahead = memoryview(b"")
         self._keep = True
 
-    def get(self, first: int, last: int) -> Response:
-        """Ask for a range of bytes, both ends included; the body follows with `read_into`."""
+    @property
+    def is_local(self) -> bool:
+        """Whether it leads to this very machine."""
+        return self._socket is not None and self._socket.getpeername()[0] == self._socket.getsockname()[0]
+
+    def get(self, first: int, last: int | None) -> Response:
+        """Ask for a range of bytes, both ends included, or all from `first`; the body follows with `read_into`."""
         if not self._keep:
             self.close()
         connection = self._socket = self._socket or self._open()
         connection.sendall(
-            f"GET {self._address.target} HTTP/1.1\r\nHost: {self._address.authority}\r\nRange: bytes={first}-{last}\r\n"
+            f"GET {self._address.target} HTTP/1.1\r\nHost: {self._address.authority}\r\n"
+            f"Range: bytes={first}-{'' if last is None else last}\r\n"
             "Accept-Encoding: identity\r\nUser-Agent: hytopus\r\n\r\n".encode()
         )
         head, self._ahead = self._read_head(connection)
@@ -75,14 +82,19 @@ class Connection:
         return response
 
     def read_into(self, target: memoryview) -> int:
-        """Bytes of the body; 0 where the other side has closed."""
+        """Fill the target with the body, as far as it comes in time; 0 where the other side has closed."""
         if self._ahead:
             size = min(len(target), len(self._ahead))
             target[:size] = self._ahead[:size]
             self._ahead = self._ahead[size:]
             return size
         assert self._socket
-        return self._socket.recv_into(target)
+        if self._address.tls is not None:
+            return self._socket.recv_into(target)
+        try:
+            return self._socket.recv_into(target, len(target), socket.MSG_WAITALL)
+        except BlockingIOError as error:
+            raise TimeoutError("it stopped sending") from error
 
     def read_text(self, size: int) -> str:
         """The first `size` bytes of an error's body. The connection cannot be used again after that."""
@@ -103,6 +115,12 @@ class Connection:
         where = (self._address.host.encode("ascii"), self._address.port)
         opened = socket.create_connection(where, timeout=self._address.timeout)  # type: ignore[arg-type]
         if self._address.tls is None:
+            # The kernel waits, for whole buffers: half as many calls as with a timeout of Python's own.
+            opened.settimeout(None)
+            seconds = int(self._address.timeout)
+            micros = int(self._address.timeout % 1 * 1e6)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, micros))
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", seconds, micros))
             return opened
         try:
             secured: socket.socket = self._address.tls.wrap_socket(opened, server_hostname=self._address.host)
