@@ -70,6 +70,7 @@ class Port(_Model):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = "game"
     """Gives `PORT_<NAME>`; the first port is `PORT` too."""
     protocol: Protocol = Protocol.UDP
+    """The number is the instance's alone, whatever the protocol."""
     container: Annotated[int, Field(ge=1, le=65535)] | None = None
     """The port inside, where it must have a number of its own."""
 
@@ -78,6 +79,7 @@ class Probe(_Model):
     """Ask the game itself whether it is ready, from the node, every `interval` seconds."""
 
     kind: Literal["udp", "tcp", "http"]
+    """UDP: a packet is answered; TCP: a connection is taken; HTTP: a request is answered well."""
     port: str = "game"
     """The name of the port to ask."""
     send_hex: str = ""
@@ -108,6 +110,7 @@ class Stop(_Model):
     grace: Seconds = 60
     """Seconds the server gets to save."""
     signal: Literal["SIGTERM", "SIGINT", "SIGQUIT"] = "SIGTERM"
+    """What follows when the line was not enough, or there is none."""
     signal_grace: Seconds = 10
     """Seconds between the signal after a console line and the kill."""
 
