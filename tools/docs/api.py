@@ -28,8 +28,8 @@ Beside it, without a login: `/healthz` (the process answers), `/readyz` (databas
 - **Lists** are pages: `limit` (at most 500) and `cursor`; an answer's `next_cursor` is null on the last page.
 - **Repeating.** `Idempotency-Key` on `POST /instances`: the same key with the same body gets the first answer again
   for 24 hours, and nothing is made twice.
-- **Live.** `GET /events`, `…/console` and `…/logs/follow` answer `Accept: text/event-stream` with server-sent events. A
-  client that comes back with `Last-Event-ID` misses no event and sees none twice.
+- **Live.** Server-sent events: `GET /events` with `Accept: text/event-stream`, and `GET …/console` and `…/logs/follow`
+  always. A client that comes back with `Last-Event-ID` misses no event and sees none twice.
 - **Templates' bytes** never pass the Brain: an upload gets presigned addresses for its parts, a download one for the
   object.
 """
