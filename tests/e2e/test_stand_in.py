@@ -192,15 +192,13 @@ def test_a_port_that_something_else_uses_is_not_handed_out(stack: Stack, base: s
         port = stack.game_ports[150]
         foreign.bind(("0.0.0.0", port))
         name = create(stack, base, ports={"game": port})
-        found = eventually_sync(
-            lambda: (
-                (now := stack.instance(name))["state"] in ("failed", "requested")
-                and (now["problem"] or now["waiting"])
-                and now
-            ),
-            timeout=30,
-            what="the refusal",
-        )
+
+        def refused() -> dict[str, Any] | None:
+            now = stack.instance(name)
+            return now if now["state"] in ("failed", "requested") and (now["problem"] or now["waiting"]) else None
+
+        found = eventually_sync(refused, timeout=30, what="the refusal")
+        assert found is not None
         assert str(port) in json.dumps([found["problem"], found["waiting"]])
     stack.delete(f"instances/{name}")
 
@@ -259,6 +257,7 @@ def test_provenance_names_the_layer_of_every_file(stack: Stack, base: str, tmp_p
 
 
 def test_versions_are_locked_until_somebody_upgrades(stack: Stack, tmp_path: Path) -> None:
+    name = ""
     for version in ("1", "2"):
         layer = write_layer(
             tmp_path / version / "locked", {"config.json": f'{{"ServerName": "v{version}"}}'}, 'game = "stand-in"'

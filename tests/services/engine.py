@@ -44,13 +44,12 @@ class PrivateEngine:
         eventually_sync(self.answers, timeout=60, every=0.1, what=f"dockerd, see {self.directory}/dockerd.log")
 
     def kill(self) -> None:
-        """SIGKILL for dockerd and its containerd; what runs in containers goes on, as after a crash."""
-        for pid in (self._pid_in(self.directory / "run/containerd/containerd.pid"), self._engine_pid()):
-            if pid:
-                os.kill(pid, signal.SIGKILL)
+        """SIGKILL for dockerd, and its containerd dies with it; what runs in containers goes on, as after a crash."""
         if self._process is not None:
+            self._process.kill()
             self._process.wait(10)
-        (self.directory / "dockerd.pid").unlink(missing_ok=True)
+        for file in ("dockerd.pid", "run/containerd/containerd.pid"):
+            (self.directory / file).unlink(missing_ok=True)  # the next one would wait for these where nobody reaps
 
     def answers(self) -> bool:
         assert self._process is not None
@@ -76,18 +75,20 @@ class PrivateEngine:
                 self._process.wait(30)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self._end_containerd()
         for mount in reversed(_mounts_below(self.directory)):
             subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _engine_pid(self) -> int | None:
-        return self._process.pid if self._process and self._process.poll() is None else None
+    def _end_containerd(self) -> None:
+        file = self.directory / "run" / "containerd" / "containerd.pid"
+        if file.exists() and _is_containerd(pid := int(file.read_text())):
+            os.kill(pid, signal.SIGKILL)
 
-    def _pid_in(self, file: Path) -> int | None:
-        if not file.exists():
-            return None
-        pid = int(file.read_text())
-        return pid if Path(f"/proc/{pid}").exists() else None
+
+def _is_containerd(pid: int) -> bool:
+    command = Path(f"/proc/{pid}/cmdline")
+    return command.exists() and b"containerd" in command.read_bytes()
 
 
 def _mounts_below(directory: Path) -> list[str]:

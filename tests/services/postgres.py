@@ -68,7 +68,7 @@ class PostgresServer:
 
 @contextmanager
 def running_postgres() -> Iterator[PostgresServer]:
-    programs = _programs()
+    programs = ensure_installed()
     directory = Path(tempfile.mkdtemp(prefix="hytopus-postgres-"))
     user = _unprivileged_user()
     if user is not None:
@@ -120,7 +120,7 @@ def _server(programs: Path, directory: Path, user: str | None) -> Iterator[Postg
             process.wait()
 
 
-def _programs() -> Path:
+def ensure_installed() -> Path:
     """The folder with `initdb` and `postgres`; Debian keeps it out of the PATH."""
     if (found := _find_programs()) is None:
         # The cluster that Debian would create and start by itself is not wanted.
