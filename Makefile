@@ -24,6 +24,7 @@ up: environment ## Start Hytopus on this machine (DEMO=0: without the demo netwo
 
 .PHONY: test
 test: environment ## Run all tests; installs the services they need
+	@$(BIN)/python -m tests.services
 	@echo "==> tests without a game"
 	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal $(FAST_TESTS) $(ARGS)
 ifneq ($(SLOW_TESTS),)
