@@ -205,13 +205,16 @@ class Instance:
         """Call again and again while the engine is away: an engine that restarts must not cost a stop."""
         if patience is not None:
             return await self._insist_for(patience, call)
+        told = False
         for delay in backoff(0.1, 5):
             try:
                 return await call()
             except RuntimeUnavailable as error:
                 self.lost_sight = True
                 self.host.count_error(error.code)
-                log.info("waiting for the engine", instance=self.id, why=error.message)
+                if not told:
+                    log.info("waiting for the engine", instance=self.id, why=error.message)
+                told = True
             await race(self.poked.wait(), self.host.clock.sleep(delay))
         raise AssertionError("backoff never ends")
 
