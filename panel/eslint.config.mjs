@@ -5,7 +5,7 @@ export default withNuxt(
   {
     rules: {
       'max-lines': ['error', { max: 300, skipBlankLines: true }],
-      'vue/max-attributes-per-line': ['error', { singleline: 4, multiline: 1 }],
+      'vue/max-attributes-per-line': ['error', { singleline: 3, multiline: 1 }],
       'vue/singleline-html-element-content-newline': 'off',
       'vue/multi-word-component-names': 'off',
       '@typescript-eslint/no-explicit-any': 'error',

@@ -1,4 +1,4 @@
-"""Writes the Brain's OpenAPI document, from which `npm run api` generates the panel's client: `openapi.py > openapi.json`."""
+"""Writes the OpenAPI document from which `npm run api` generates the client: `openapi.py > openapi.json`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import sys
 
 from fastapi import FastAPI
+
 from hytopus.brain.features import API
 from hytopus.brain.http.routing import PREFIX
 

@@ -76,9 +76,12 @@ const onlyPages = process.argv[3]?.split(',')
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS })
 try {
   for (const look of LOOKS.filter(each => !only || only.includes(each.name))) {
-    const context = await browser.newContext({ viewport: { width: look.width, height: look.height }, colorScheme: look.theme, locale: look.language })
+    const viewport = { width: look.width, height: look.height }
+    const context = await browser.newContext({ viewport, colorScheme: look.theme, locale: look.language })
     const page = await context.newPage()
-    page.on('console', message => ['error', 'warning'].includes(message.type()) && process.stdout.write(`${look.name} ${page.url()}: ${message.text()}\n`))
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) process.stdout.write(`${look.name} ${page.url()}: ${message.text()}\n`)
+    })
     page.on('pageerror', error => process.stdout.write(`${look.name} ${page.url()}: ${error.message}\n`))
     mkdirSync(`${OUT}${look.name}`, { recursive: true })
     await page.goto(`${URL_}/login`)

@@ -29,7 +29,8 @@ function sendFile(path: string, answer: ServerResponse) {
 }
 
 function pass(brain: URL, incoming: IncomingMessage, answer: ServerResponse) {
-  const onward = request({ host: brain.hostname, port: brain.port, path: incoming.url, method: incoming.method, headers: incoming.headers }, (reply) => {
+  const { url: path, method, headers } = incoming
+  const onward = request({ host: brain.hostname, port: brain.port, path, method, headers }, (reply) => {
     answer.writeHead(reply.statusCode ?? 502, reply.headers)
     reply.pipe(answer)
   })

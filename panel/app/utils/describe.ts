@@ -20,7 +20,9 @@ export function formatOf(name: string): ArchiveFormat | undefined {
 }
 
 /** Reads the archive once. `progress` hears how many bytes are behind it. */
-export async function describe(archive: Blob, format: ArchiveFormat, partSize: number, progress: (bytes: number) => void): Promise<Description> {
+export async function describe(
+  archive: Blob, format: ArchiveFormat, partSize: number, progress: (bytes: number) => void,
+): Promise<Description> {
   const scanner = new TarScanner()
   const tar = opener(format, chunk => scanner.push(chunk))
   const whole = await createSHA256()

@@ -32,12 +32,21 @@ export function partSizeFor(size: number): number {
 }
 
 /** The version, and whether anything had to be sent. An upload that breaks off is given up, and leaves nothing behind. */
-export async function ship(shipment: Shipment, progress: (bytes: number) => void, signal: AbortSignal, outside: Outside = BROWSER): Promise<{ version: VersionOut, sent: boolean }> {
+export async function ship(
+  shipment: Shipment, progress: (bytes: number) => void, signal: AbortSignal, outside: Outside = BROWSER,
+): Promise<{ version: VersionOut, sent: boolean }> {
   const path = { template_id: shipment.templateId, version: shipment.version }
   const { archive, description, format, partSize } = shipment
   const begun = await ask(beginUpload({
     path,
-    body: { size: archive.size, checksum: description.checksum, format, files: description.files, rules: description.rules, part_size: partSize },
+    body: {
+      size: archive.size,
+      checksum: description.checksum,
+      format,
+      files: description.files,
+      rules: description.rules,
+      part_size: partSize,
+    },
   }))
   if (begun.version) return { version: begun.version, sent: false }
   const upload = { ...path, upload_id: begun.upload_id ?? '' }
@@ -53,7 +62,9 @@ export async function ship(shipment: Shipment, progress: (bytes: number) => void
 
 type UploadPath = { template_id: string, version: string, upload_id: string }
 
-async function sendParts(shipment: Shipment, path: UploadPath, progress: (bytes: number) => void, signal: AbortSignal, outside: Outside): Promise<string[]> {
+async function sendParts(
+  shipment: Shipment, path: UploadPath, progress: (bytes: number) => void, signal: AbortSignal, outside: Outside,
+): Promise<string[]> {
   const { archive, partSize, description } = shipment
   const numbers = description.parts.map((_, index) => index + 1)
   const sent = new Array<number>(numbers.length).fill(0)
@@ -87,7 +98,8 @@ function signer(path: UploadPath, sums: readonly string[]) {
   return (number: number, anew: boolean): Promise<SignedPart> => {
     const found = known.get(number)
     if (found && !anew) return found
-    const numbers = anew ? [number] : sums.map((_, index) => index + 1).filter(each => each >= number && !known.has(each)).slice(0, SIGN_AT_ONCE)
+    const next = sums.map((_, index) => index + 1).filter(each => each >= number && !known.has(each))
+    const numbers = anew ? [number] : next.slice(0, SIGN_AT_ONCE)
     const answer = sign(numbers)
     for (const each of numbers) {
       known.set(each, answer.then((parts) => {

@@ -36,7 +36,8 @@ describe('ConsoleBuffer', () => {
     buffer.accept([line(1), line(2)])
     buffer.forgetPlace()
     expect(buffer.resumeAfter).toBeUndefined()
-    expect(buffer.accept([line(1), line(2), line(1, 60), line(5, 65)])).toEqual([{ restarted: true }, line(1, 60), { missing: 3 }, line(5, 65)])
+    const parts = buffer.accept([line(1), line(2), line(1, 60), line(5, 65)])
+    expect(parts).toEqual([{ restarted: true }, line(1, 60), { missing: 3 }, line(5, 65)])
   })
 
   it('keeps only the newest lines', () => {

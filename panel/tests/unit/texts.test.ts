@@ -45,8 +45,8 @@ describe('texts', () => {
   it('translate every problem that the API names', () => {
     const codes = new Set<string>()
     for (const path of Object.values(openapi.paths)) {
-      for (const operation of Object.values(path)) {
-        for (const [status, { description }] of Object.entries((operation as { responses: Record<string, { description: string }> }).responses)) {
+      for (const operation of Object.values(path) as { responses: Record<string, { description: string }> }[]) {
+        for (const [status, { description }] of Object.entries(operation.responses)) {
           if (Number(status) >= 400) for (const [, code] of description.matchAll(/`(\w+)`/g)) codes.add(code ?? '')
         }
       }

@@ -38,34 +38,36 @@ export function useNavigation(searching: Ref<boolean>) {
   })))
 
   /** Made only while somebody searches: thousands of entries would otherwise be made anew with every change. */
-  const groups = computed<CommandPaletteGroup<CommandPaletteItem>[]>(() => !searching.value ? [] : [
-    {
-      id: 'places',
-      label: t('search.places'),
-      items: places.value.map(place => ({ label: t(`nav.${place.key}`), icon: place.icon, onSelect: () => void navigateTo(place.to) })),
-    },
-    { id: 'commands', label: t('search.commands'), items: commands.value },
-    {
-      id: 'instances',
-      label: t('nav.instances'),
-      items: instances.rows.value.map(each => ({
-        label: each.name,
-        suffix: t(`states.${each.state}`),
-        icon: 'i-lucide-gamepad-2',
-        onSelect: () => void navigateTo(`/instances/${each.id}`),
-      })),
-    },
-    {
-      id: 'nodes',
-      label: t('nav.nodes'),
-      items: nodes.rows.value.map(each => ({ label: each.name, icon: 'i-lucide-server', onSelect: () => void navigateTo(`/nodes/${each.id}`) })),
-    },
-    {
-      id: 'templates',
-      label: t('nav.templates'),
-      items: templates.rows.value.map(each => ({ label: each.id, icon: 'i-lucide-layers', onSelect: () => void navigateTo(`/templates/${each.id}`) })),
-    },
-  ])
+  const groups = computed<CommandPaletteGroup<CommandPaletteItem>[]>(() => !searching.value
+    ? []
+    : [
+        {
+          id: 'places',
+          label: t('search.places'),
+          items: places.value.map(place => ({ label: t(`nav.${place.key}`), icon: place.icon, onSelect: () => void navigateTo(place.to) })),
+        },
+        { id: 'commands', label: t('search.commands'), items: commands.value },
+        {
+          id: 'instances',
+          label: t('nav.instances'),
+          items: instances.rows.value.map(each => ({
+            label: each.name,
+            suffix: t(`states.${each.state}`),
+            icon: 'i-lucide-gamepad-2',
+            onSelect: () => void navigateTo(`/instances/${each.id}`),
+          })),
+        },
+        {
+          id: 'nodes',
+          label: t('nav.nodes'),
+          items: nodes.rows.value.map(each => ({ label: each.name, icon: 'i-lucide-server', onSelect: () => void navigateTo(`/nodes/${each.id}`) })),
+        },
+        {
+          id: 'templates',
+          label: t('nav.templates'),
+          items: templates.rows.value.map(each => ({ label: each.id, icon: 'i-lucide-layers', onSelect: () => void navigateTo(`/templates/${each.id}`) })),
+        },
+      ])
 
   return { links, groups }
 }

@@ -39,7 +39,8 @@ export function useUpload() {
     step.value = 'reading'
     progress.value = 0
     total.value = blob.size
-    description.value = await describeInWorker({ archive: blob, format, partSize: partSizeFor(blob.size) }, bytes => (progress.value = bytes), stop.signal)
+    const request = { archive: blob, format, partSize: partSizeFor(blob.size) }
+    description.value = await describeInWorker(request, bytes => (progress.value = bytes), stop.signal)
     step.value = 'ready'
   }
 
