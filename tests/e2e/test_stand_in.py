@@ -130,7 +130,7 @@ def test_exit_8_asks_for_a_restart(stack: Stack, base: str) -> None:
 
     def again() -> bool:
         now = stack.instance(name)
-        return now["state"] == "running" and now["generation"] > first["generation"]
+        return bool(now["state"] == "running" and now["generation"] > first["generation"])
 
     eventually_sync(again, timeout=30, what=f"a second start\n{stack.tails()}")
 

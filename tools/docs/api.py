@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
-from tools.docs.attributes import attribute_docs
-from tools.docs.markdown import anchor, cell, code, table
 
 from hytopus.brain.accounts.permissions import TABLE
 from hytopus.brain.features import API
 from hytopus.brain.http.routing import PREFIX
 from hytopus.brain.http.schemas import Schema
+from tools.docs.attributes import attribute_docs
+from tools.docs.markdown import anchor, cell, code, table
 
 _INTRO = f"""
 Everything below `{PREFIX}`; a running Brain serves the whole description, with every shape, as `/openapi.json`.

@@ -8,10 +8,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tools.docs.markdown import cell, code, table
-
 import hytopus
 from hytopus.errors import HytopusError
+from tools.docs.markdown import cell, code, table
 
 _INTRO = """
 Every error has a code that never changes, an HTTP status, a sentence about what happened and, where there is one, what
@@ -32,12 +31,12 @@ def page() -> str:
 
 
 def all_errors() -> list[type[HytopusError]]:
-    """Every error class with a code of its own, in whatever module it is."""
+    """Every error class with a code of its own, in whatever module it is, in a fixed order."""
     for module in pkgutil.walk_packages(hytopus.__path__, "hytopus."):
         if not _NOT_IMPORTED.search(module.name):
             importlib.import_module(module.name)
     found: set[type[HytopusError]] = {HytopusError, *_subclasses(HytopusError)}
-    return [error for error in found if _has_own_words(error)]
+    return sorted(filter(_has_own_words, found), key=lambda error: (error.__module__, error.__qualname__))
 
 
 def by_code() -> dict[str, list[type[HytopusError]]]:

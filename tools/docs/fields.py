@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+
 from tools.docs.attributes import attribute_docs
 from tools.docs.markdown import code
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pydantic import BaseModel
-from tools.docs.attributes import attribute_docs
-from tools.docs.fields import default_of, nested_model, type_of
-from tools.docs.markdown import code, first_paragraph, table
 
 from hytopus.brain.instances.variables import BUILT_IN, RESERVED
 from hytopus.games.definition import Game
 from hytopus.layers.rules import TemplateRules
 from hytopus.layers.substitute import MAX_FILE
+from tools.docs.attributes import attribute_docs
+from tools.docs.fields import default_of, nested_model, type_of
+from tools.docs.markdown import code, first_paragraph, table
 
 _GAME = """
 A game is a folder with a `game.toml`: how to run one kind of server. The folder has the game's name.

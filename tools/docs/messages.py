@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
-from tools.docs.attributes import attribute_docs
-from tools.docs.markdown import code, first_paragraph, table
-
 from hytopus.wire import messages
 from hytopus.wire.codec import MAX_BYTES
 from hytopus.wire.version import OLDEST, PROTOCOL
+from tools.docs.attributes import attribute_docs
+from tools.docs.markdown import code, first_paragraph, table
 
 _INTRO = f"""
 The contract is `proto/`; these are the messages as the code sees them (`hytopus.wire.messages`). A session is one

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tools.docs.attributes import attribute_docs
-from tools.docs.markdown import code, table
-
 from hytopus.brain.accounts.permissions import TABLE
 from hytopus.brain.accounts.roles import Role
+from tools.docs.attributes import attribute_docs
+from tools.docs.markdown import code, table
 
 _INTRO = """
 One table decides what each route of the API takes; the Brain does not start when a route has no row in it. A token may

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pydantic_settings import BaseSettings
-from tools.docs.fields import Row, rows
-from tools.docs.markdown import anchor, code, table
 
 from hytopus.brain.settings import CONFIG_FILE, BrainSettings
 from hytopus.node.settings import DEFAULT_FILE, NodeSettings
+from tools.docs.fields import Row, rows
+from tools.docs.markdown import anchor, code, table
 
 _INTRO = """
 Each setting can stand in a TOML file, where the part before the last dot is the name of a table, or in the environment,

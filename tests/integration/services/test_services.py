@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.services.postgres import PostgresServer
 from tests.services.seaweed import S3, S3Server
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools.docs.settings import environment_names
 
 from hytopus.brain.settings import BrainSettings, load_settings
 from hytopus.node.settings import NodeSettings
 from hytopus.storage import s3
 from tests.unit.deploy.subset import NotInSubset, read_yaml
 from tests.unit.docs.test_reference import command_exists
+from tools.docs.settings import environment_names
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"

@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tools.docs.markdown import anchor
-from tools.docs.settings import environment_names
 
 from hytopus.brain.settings import BrainSettings
 from hytopus.node.settings import NodeSettings
 from tests.unit.docs.test_reference import command_exists
+from tools.docs.markdown import anchor
+from tools.docs.settings import environment_names
 
 ROOT = Path(__file__).parents[3]
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

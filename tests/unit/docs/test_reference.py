@@ -8,15 +8,15 @@ from functools import cache
 import pytest
 from cyclopts import App
 from pydantic_settings import BaseSettings
-from tools.docs.errors import all_errors
-from tools.docs.fields import rows
-from tools.docs.pages import PAGES, REFERENCE, rendered
 
 from hytopus.brain.settings import BrainSettings
 from hytopus.cli.app import build
 from hytopus.errors import HytopusError
 from hytopus.games.definition import Game
 from hytopus.layers.rules import TemplateRules
+from tools.docs.errors import all_errors
+from tools.docs.fields import rows
+from tools.docs.pages import PAGES, REFERENCE, rendered
 
 _COMMAND = re.compile(r"`hytopus ([a-z][a-z -]*[a-z])")
 

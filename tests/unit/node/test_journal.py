@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.unit.node.runner.records import record
 
 from hytopus.node.journal import Journal
 from hytopus.node.runner.errors import BadAssignment
 from hytopus.node.runtime.base import NoSpaceLeft
 from hytopus.wire.messages import NodeStatus, Problem
+from tests.unit.node.runner.records import record
 
 
 async def test_a_new_agent_finds_what_the_old_one_wrote(tmp_path: Path) -> None:

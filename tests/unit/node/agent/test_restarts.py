@@ -219,6 +219,16 @@ async def test_commands_wait_for_an_engine_that_is_away(bed: Bed, command: Insta
     await bed.pass_time_until(lambda: bed.sent.statuses()[-1] == end)
 
 
+async def test_waiting_for_the_engine_costs_nothing(bed: Bed) -> None:
+    await bed.running()
+    bed.runtime.go_down(kill=True)
+    await bed.tell(StopInstance("i1", 1))
+    await bed.settle()
+    tried = len(bed.engine_errors)
+    await bed.settle()
+    assert len(bed.engine_errors) == tried
+
+
 async def test_a_start_gives_up_on_an_engine_that_stays_away(bed: Bed) -> None:
     await bed.prepared()
     bed.runtime.go_down()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.node.runner.records import game
 
 from hytopus.node.runner.exits import requested, unrequested
 from hytopus.node.runtime.base import ContainerState, ContainerStatus
 from hytopus.wire.messages import NodeStatus
+from tests.unit.node.runner.records import game
 
 
 def ended(code: int, *, oom: bool = False) -> ContainerState:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.node.runner.records import assignment, record
 
 from hytopus.node.runner.states import AT_REST, TRANSITIONS, IllegalStep, Verdict, check_step, judge
 from hytopus.wire.messages import DestroyInstance, InstanceCommand, NodeStatus, StartInstance, StopInstance
+from tests.unit.node.runner.records import assignment, record
 
 STATUSES = st.sampled_from([status for status in NodeStatus if status is not NodeStatus.DESTROYED])
 

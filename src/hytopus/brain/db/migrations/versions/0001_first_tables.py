@@ -106,7 +106,7 @@ def upgrade() -> None:
         sa.Column("progress", sa.JSON(), nullable=True),
         sa.Column("restarts", sa.Integer(), nullable=False),
         sa.Column("restarts_since", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("report_sequence", sa.Integer(), nullable=False),
+        sa.Column("report_sequence", sa.BigInteger(), nullable=False),
         sa.Column("placement", sa.JSON(), nullable=True),
         sa.Column("waiting", sa.JSON(), nullable=True),
         sa.Column("problem", sa.JSON(), nullable=True),
