@@ -215,6 +215,7 @@ class Instance:
                 if not told:
                     log.info("waiting for the engine", instance=self.id, why=error.message)
                 told = True
+            self.poked.clear()  # the next call sees what it was about
             await race(self.poked.wait(), self.host.clock.sleep(delay))
         raise AssertionError("backoff never ends")
 
