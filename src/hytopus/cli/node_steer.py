@@ -23,7 +23,7 @@ async def uncordon(name: str, /, *, options: Options = DEFAULTS) -> None:
 
 
 async def drain(name: str, /, *, deadline: str = "10m", options: Options = DEFAULTS) -> None:
-    """Cordon a node and move its instances elsewhere.
+    """Cordon a node and empty it: what runs there is stopped, what never ran is placed elsewhere.
 
     Parameters
     ----------
