@@ -47,8 +47,8 @@ class Agent:
     def __init__(self, host: Host, *, facts: NodeFacts, measure: Measure | None = None) -> None:
         self._host = host
         self._facts = facts
-        self._crew = Crew(host)
-        self.adopted = self._crew.adopted
+        self.crew = Crew(host)
+        self.adopted = self.crew.adopted
         self._measure_machine = measure or (lambda ports: NodeLoad())
         self._load = NodeLoad()
         self._usage: Mapping[str, Usage] = {}
@@ -59,26 +59,26 @@ class Agent:
         return self._host.journal.dev_mode
 
     def facts(self) -> NodeFacts:
-        return replace(self._facts, engine_version=self._crew.engine_version)
+        return replace(self._facts, engine_version=self.crew.engine_version)
 
     def inventory(self) -> tuple[InstanceReport, ...]:
-        return tuple(instance.standing() for instance in self._crew)
+        return tuple(instance.standing() for instance in self.crew)
 
     def heartbeat(self) -> Heartbeat:
         """The last measured values; costs nothing."""
         numbers = self._host.directories.numbers()
         load = replace(
             self._load,
-            running=sum(instance.record.status in LIVE for instance in self._crew),
+            running=sum(instance.record.status in LIVE for instance in self.crew),
             cache_bytes=numbers.bytes,
             cache_versions=numbers.versions,
             cache_hits=numbers.hits,
             cache_misses=numbers.misses,
             s3_requests=numbers.s3_requests,
             s3_bytes=numbers.s3_bytes,
-            engine_up=self._crew.engine_up,
+            engine_up=self.crew.engine_up,
         )
-        usage = tuple(_usage_of(instance, self._usage) for instance in self._crew if instance.id in self._usage)
+        usage = tuple(_usage_of(instance, self._usage) for instance in self.crew if instance.id in self._usage)
         return Heartbeat(self._host.clock.now().isoformat(), self.dev_mode, load, usage)
 
     async def welcome(self, welcome: Welcome) -> None:
@@ -90,7 +90,7 @@ class Agent:
         if isinstance(command, SetDevMode):
             await self._set_dev_mode(command.enabled)
         else:
-            self._crew.obey(command)
+            self.crew.obey(command)
 
     async def ask(self, kind: str, instance_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         match kind:
@@ -100,10 +100,10 @@ class Agent:
                 log.info("command", command="PurgeCache", **body)
                 return await self._host.directories.purge(body.get("template_id", ""), body.get("version", ""))
             case "provenance":
-                self._crew.instance(instance_id)
+                self.crew.instance(instance_id)
                 return {"files": list(await self._host.directories.provenance(instance_id, body.get("path") or "**"))}
             case "logs":
-                instance = self._crew.instance(instance_id)
+                instance = self.crew.instance(instance_id)
                 await _recall(instance)
                 return {"lines": [asdict(line) for line in instance.lines.tail(int(body.get("tail", 200)))]}
             case "send_line":
@@ -114,7 +114,7 @@ class Agent:
 
     async def lines(self, instance_id: str, tail: int, after: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
         """History, then live; ends when the server has ended and everything was told."""
-        instance = self._crew.instance(instance_id)
+        instance = self.crew.instance(instance_id)
         await _recall(instance)
         async with aclosing(instance.lines.follow(tail=tail, after=after)) as batches:
             async for batch in batches:
@@ -122,7 +122,7 @@ class Agent:
 
     async def send_line(self, instance_id: str, text: str) -> None:
         """Type a line into the server's console."""
-        instance = self._crew.instance(instance_id)
+        instance = self.crew.instance(instance_id)
         if instance.record.status not in LIVE:
             raise NotRunning(instance=instance_id, status=instance.record.status)
         if "\n" in text or "\r" in text:
@@ -132,14 +132,14 @@ class Agent:
 
     def sample(self) -> Sample:
         """For the metrics."""
-        statuses = Counter(instance.record.status for instance in self._crew)
+        statuses = Counter(instance.record.status for instance in self.crew)
         numbers = self._host.directories.numbers()
-        return Sample(statuses, numbers, engine_up=self._crew.engine_up, dev_mode=self.dev_mode)
+        return Sample(statuses, numbers, engine_up=self.crew.engine_up, dev_mode=self.dev_mode)
 
     async def run(self) -> None:
         """For ever. Cancelled, it leaves the servers running; the next agent takes them over."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._crew.run(), name="crew")
+            tasks.create_task(self.crew.run(), name="crew")
             await self.adopted.wait()
             tasks.create_task(self._measure_for_ever(), name="measure")
 
@@ -154,11 +154,11 @@ class Agent:
 
     async def _measure_for_ever(self) -> None:
         while True:
-            live = [instance for instance in self._crew if instance.record.status in LIVE]
+            live = [instance for instance in self.crew if instance.record.status in LIVE]
             own = frozenset(port.host for instance in live for port in instance.record.assignment.ports)
             self._load = await self._host.blocking(self._measure_machine, own)
             try:
-                self._usage = await self._host.runtime.usage() if self._crew.engine_up else {}
+                self._usage = await self._host.runtime.usage() if self.crew.engine_up else {}
             except HytopusError:
                 self._usage = {}
             await self._host.clock.sleep(self._heartbeat_seconds)

@@ -17,6 +17,7 @@ from hytopus.wire.messages import (
     StartInstance,
     StopInstance,
 )
+from tests.services.waiting import eventually
 from tests.unit.node.agent.bed import Bed
 from tests.unit.node.runner.records import assignment, game
 
@@ -221,12 +222,14 @@ async def test_commands_wait_for_an_engine_that_is_away(bed: Bed, command: Insta
 
 async def test_waiting_for_the_engine_costs_nothing(bed: Bed) -> None:
     await bed.running()
-    bed.runtime.go_down(kill=True)
+    bed.runtime.go_down()
     await bed.tell(StopInstance("i1", 1))
+    await eventually(lambda: bed.engine_errors, what="the first attempt")
     await bed.settle()
     tried = len(bed.engine_errors)
+    bed.agent.crew.instance("i1").poke()
     await bed.settle()
-    assert len(bed.engine_errors) == tried
+    assert len(bed.engine_errors) == tried + 1, "once for the poke, not for ever"
 
 
 async def test_a_start_gives_up_on_an_engine_that_stays_away(bed: Bed) -> None:
