@@ -18,7 +18,7 @@ from tests.harness.cluster import Cluster, SimulatedNode, open_cluster
 
 NODES: Final = 50
 INSTANCES: Final = 500
-ROUNDS: Final = int(os.environ.get("HYTOPUS_SIMULATION_ROUNDS", "40"))
+ROUNDS: Final = int(os.environ.get("HYTOPUS_SIMULATION_ROUNDS", "20"))
 SEED: Final = int(os.environ.get("HYTOPUS_SIMULATION_SEED", "1"))
 
 Mishap = Callable[["Chaos"], Awaitable[None]]

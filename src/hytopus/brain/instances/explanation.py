@@ -10,7 +10,7 @@ from hytopus.brain.instances.rooms import demand_of, rooms_of
 from hytopus.brain.instances.schemas import CheckOut, Explanation, NodeRef, PlacedOut, VerdictOut
 from hytopus.brain.instances.states import AWAKE, State, Wanted
 from hytopus.brain.nodes.presence import Presence
-from hytopus.brain.nodes.queries import all_nodes
+from hytopus.brain.nodes.queries import nodes_with_room
 from hytopus.brain.placement.demand import Demand
 from hytopus.brain.placement.explain import Verdict, detail, summary
 from hytopus.brain.placement.explain import explain as judge
@@ -19,7 +19,7 @@ from hytopus.brain.placement.room import Room
 
 async def explain(session: AsyncSession, instance: Instance, presence: Presence) -> Explanation:
     """Judge every node as if the instance itself held nothing."""
-    nodes = await all_nodes(session)
+    nodes = await nodes_with_room(session)
     rooms = await rooms_of(session, nodes, presence)
     demand = demand_of(instance)
     own = next((room for room in rooms if room.node_id == instance.node_id), None)
@@ -40,7 +40,7 @@ async def explain(session: AsyncSession, instance: Instance, presence: Presence)
 
 async def explain_demand(session: AsyncSession, demand: Demand, presence: Presence) -> Explanation:
     """Where something that does not exist yet could go."""
-    rooms = await rooms_of(session, await all_nodes(session), presence)
+    rooms = await rooms_of(session, await nodes_with_room(session), presence)
     verdicts = judge(demand, rooms)
     shown = [_shown(verdict) for verdict in verdicts]
     return Explanation(instance=None, state=None, node=None, placed=None, summary=summary(verdicts), nodes=shown)

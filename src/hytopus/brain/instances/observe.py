@@ -14,7 +14,6 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.commands import record
-from hytopus.brain.db.signals import signal
 from hytopus.brain.instances.models import Instance, Leftover
 from hytopus.brain.instances.problems import Crashed, ExitedBeforeReady, InstanceVanished
 from hytopus.brain.instances.queries import locked
@@ -133,7 +132,6 @@ def _preparing(
     if told == known or (recent and known.get("step") == report.step):
         return
     instance.progress, instance.progress_at = told, at
-    signal(session, "instance", instance.id)
 
 
 def _prepared(
@@ -176,7 +174,6 @@ def _running(
         _runs_against_all_expectation(session, instance, at)
     elif list(report.players) != instance.players:
         instance.players = list(report.players)
-        signal(session, "instance", instance.id)
 
 
 def _runs_against_all_expectation(session: AsyncSession, instance: Instance, at: datetime) -> None:

@@ -23,7 +23,7 @@ from hytopus.brain.instances.states import State, Wanted
 from hytopus.brain.instances.steps import begin
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
-from hytopus.brain.nodes.queries import all_nodes
+from hytopus.brain.nodes.queries import nodes_with_room
 from hytopus.brain.placement.demand import Demand
 from hytopus.brain.placement.explain import explain, summary
 from hytopus.brain.placement.feasible import is_feasible
@@ -44,7 +44,7 @@ async def schedule(database: Database, presence: Presence, *, clock: Clock, sett
         waiting = list(await session.scalars(_waiting()))
         if not waiting:
             return 0
-        rooms = await rooms_of(session, await all_nodes(session), presence)
+        rooms = await rooms_of(session, await nodes_with_room(session), presence)
     placed, refused = await _decide([demand_of(instance) for instance in waiting], rooms)
     for batch in _batches(placed, settings.placement_batch):
         async with database.write() as session:
@@ -59,7 +59,9 @@ async def commit(session: AsyncSession, batch: Sequence[Placed], presence: Prese
     nodes = list(await session.scalars(select(Node).where(Node.id.in_(node_ids)).order_by(Node.id).with_for_update()))
     rooms = {room.node_id: room for room in await rooms_of(session, nodes, presence)}
     ids = [placed.demand.instance_id for placed in batch]
-    rows = await session.scalars(_waiting().where(Instance.id.in_(ids)).with_for_update())
+    rows = await session.scalars(
+        _waiting().where(Instance.id.in_(ids)).order_by(None).order_by(Instance.id).with_for_update()
+    )
     instances = {instance.id: instance for instance in rows}
     done = 0
     for placed in batch:

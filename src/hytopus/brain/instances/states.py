@@ -171,7 +171,8 @@ def _tell(session: AsyncSession, instance: Instance, before: State, *, at: datet
         new=instance.state.value,
         why=reason or None,
     )
-    signal(session, "instance", instance.id)
+    if instance.state in TRANSITIONAL:
+        signal(session, "instance", instance.id)  # its deadline is to be watched
     if instance.node_id is not None:
         signal(session, "node", instance.node_id)
     if instance.state not in AWAKE:

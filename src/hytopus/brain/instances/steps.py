@@ -130,7 +130,6 @@ def complain(session: AsyncSession, instance: Instance, problem: Mapping[str, An
         at=at,
         data={"name": instance.name, "node_id": instance.node_id, "problem": problem["code"]},
     )
-    signal(session, "instance", instance.id)
 
 
 async def destroyed(session: AsyncSession, instance: Instance, *, at: datetime, why: str = "") -> None:

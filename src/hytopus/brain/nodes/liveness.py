@@ -5,7 +5,7 @@ from __future__ import annotations
 from hytopus.brain.db.engine import Database
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
-from hytopus.brain.nodes.queries import all_nodes, get
+from hytopus.brain.nodes.queries import get, nodes_with_room
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.brain.nodes.states import NodeState, advance
 from hytopus.kit.clock import Clock
@@ -27,7 +27,7 @@ async def watch(database: Database, presence: Presence, *, clock: Clock, setting
 async def judge_all(database: Database, presence: Presence, *, clock: Clock) -> None:
     """One round; the database is written to only when somebody's state changes."""
     async with database.read() as session:
-        nodes = await all_nodes(session)
+        nodes = await nodes_with_room(session)
     for node in nodes:
         if judge(node, presence, clock) is not node.state:
             await _apply(database, presence, node.id, clock)

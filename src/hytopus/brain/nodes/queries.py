@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from hytopus.brain.nodes.errors import NodeNotFound
 from hytopus.brain.nodes.models import Node
@@ -28,6 +31,14 @@ async def find(session: AsyncSession, reference: str, *, lock: bool = False) -> 
 async def all_nodes(session: AsyncSession) -> list[Node]:
     """Every node, by name."""
     return list(await session.scalars(select(Node).order_by(Node.name)))
+
+
+async def nodes_with_room(session: AsyncSession, node_ids: Collection[str] | None = None) -> list[Node]:
+    """What placement needs of every node, or of some of them: without what each says of itself at length."""
+    statement = select(Node).options(defer(Node.facts, raiseload=True), defer(Node.overrides, raiseload=True))
+    if node_ids is not None:
+        statement = statement.where(Node.id.in_(node_ids))
+    return list(await session.scalars(statement.order_by(Node.id)))
 
 
 async def count_by_state(session: AsyncSession) -> dict[NodeState, int]:
