@@ -57,5 +57,5 @@ async def _undo(instance: Instance) -> list[HytopusError]:
         except HytopusError as error:
             errors.append(error)
         except OSError as error:
-            errors.append(AgentFault(what="the destruction", instance=instance.id, why=str(error)))
+            errors.append(AgentFault(what="the destruction", instance=instance.name, why=str(error)))
     return errors

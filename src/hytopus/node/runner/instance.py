@@ -79,12 +79,17 @@ class Instance:
         return self.record.instance_id
 
     @property
+    def name(self) -> str:
+        """What people call it; its id where nobody has told this node."""
+        return self.record.assignment.name or self.id
+
+    @property
     def game(self) -> Game:
         """Raises `BadAssignment` when the Brain sent something else than a game."""
         try:
             return _parse_game(self.record.assignment.game)
         except ValidationError as error:
-            raise BadAssignment(instance=self.id, why=f"its game is not valid: {error.errors()[0]['msg']}") from error
+            raise BadAssignment(instance=self.name, why=f"its game is not valid: {error.errors()[0]['msg']}") from error
 
     @property
     def mask(self) -> Mask:

@@ -124,4 +124,4 @@ async def _renew_urls(instance: Instance, error: UrlExpired) -> None:
     try:
         await within(instance.host.clock, RENEW_SECONDS, instance.renewed.wait())
     except TimeoutError:
-        raise UrlsNotRenewed(instance=instance.id, seconds=RENEW_SECONDS) from None
+        raise UrlsNotRenewed(instance=instance.name, seconds=RENEW_SECONDS) from None

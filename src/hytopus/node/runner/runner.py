@@ -121,7 +121,7 @@ class Runner:
         except Exception as error:
             log.exception("the agent failed", what=what, instance=self.instance.id)
             why = f"{type(error).__name__}: {error}"
-            await self.instance.fail(AgentFault(what=what, instance=self.instance.id, why=why))
+            await self.instance.fail(AgentFault(what=what, instance=self.instance.name, why=why))
         if self.instance.record.status is NodeStatus.DESTROYED:
             self._inbox.put_nowait(None)
 
@@ -169,4 +169,4 @@ async def _adopt(instance: Instance, settled: asyncio.Event) -> None:
     elif record.status is NodeStatus.RUNNING or (record.status is NodeStatus.STARTING and state):
         instance.follow(resume=True)
         ready = record.status is NodeStatus.RUNNING
-        await conclude(instance, unrequested(instance.id, instance.game, state, ready=ready), unwatched=True)
+        await conclude(instance, unrequested(instance.name, instance.game, state, ready=ready), unwatched=True)

@@ -34,7 +34,7 @@ async def start(instance: Instance, generation: int) -> None:
     began = host.clock.monotonic()
     if not instance.record.prepared:
         instance.record = replace(instance.record, generation=generation)
-        raise InstanceNotPrepared(instance=instance.id)
+        raise InstanceNotPrepared(instance=instance.name)
     await instance.advance(NodeStatus.STARTING, step="container", generation=generation, started=generation, **FRESH)
     if was not in AT_REST or was is NodeStatus.FAILED:
         await quiet(instance)
@@ -52,13 +52,13 @@ async def live(instance: Instance, state: ContainerState, *, resume: bool) -> No
     instance.lost_sight = False
     if not is_running(state):
         ready = instance.record.status is NodeStatus.RUNNING
-        await conclude(instance, unrequested(instance.id, instance.game, state, ready=ready))
+        await conclude(instance, unrequested(instance.name, instance.game, state, ready=ready))
         return
     if instance.record.status is NodeStatus.STARTING and not await _become_ready(instance):
         return
     _, ended = await race(instance.ended(), _tell_players(instance))
     ended = await _look_again(instance, ended)
-    await conclude(instance, unrequested(instance.id, instance.game, ended, ready=True))
+    await conclude(instance, unrequested(instance.name, instance.game, ended, ready=True))
 
 
 async def _look_again(instance: Instance, ended: ContainerState | None) -> ContainerState | None:
@@ -97,7 +97,7 @@ async def _become_ready(instance: Instance) -> bool:
         return True
     if index == 1:
         ended = await _look_again(instance, ended)
-        await conclude(instance, unrequested(instance.id, instance.game, ended, ready=False))
+        await conclude(instance, unrequested(instance.name, instance.game, ended, ready=False))
     else:
         await _give_up(instance, timeout)
     return False
@@ -125,7 +125,7 @@ async def _give_up(instance: Instance, timeout: float) -> None:
     state, _ = await end(instance, kill=True)
     await instance.drained(1)
     await keep_log(instance)
-    error = ReadyTimeout(instance=instance.id, seconds=timeout, why=why)
+    error = ReadyTimeout(instance=instance.name, seconds=timeout, why=why)
     await instance.fail(error, log_tail=tail_of(instance), exit_code=state.exit_code if state else None)
 
 

@@ -37,7 +37,7 @@ async def stop(instance: Instance, generation: int, *, kill: bool) -> None:
     if is_running(state):
         state, waited = await end(instance, kill=kill)
     ours = state if state and state.generation == instance.record.started and state.exit_code is not None else None
-    await conclude(instance, requested(instance.id, instance.game, ours, waited=waited))
+    await conclude(instance, requested(instance.name, instance.game, ours, waited=waited))
 
 
 async def quiet(instance: Instance) -> None:
@@ -65,7 +65,7 @@ async def end(instance: Instance, *, kill: bool) -> tuple[ContainerState | None,
         return await within(clock, KILL_SECONDS, instance.ended(look=True)), waited
     except TimeoutError:
         why = f"it still runs {KILL_SECONDS:g} s after the kill"
-        raise ContainerFault(verb="kill", instance=instance.id, why=why) from None
+        raise ContainerFault(verb="kill", instance=instance.name, why=why) from None
 
 
 def is_running(state: ContainerState | None) -> bool:
