@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.models import Instance, Leftover, PortLease
@@ -37,11 +38,27 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 
+_DEMAND: Final = load_only(
+    Instance.name,
+    Instance.cpus,
+    Instance.memory_mb,
+    Instance.disk_mb,
+    Instance.region,
+    Instance.tags,
+    Instance.pinned_node,
+    Instance.dev,
+    Instance.definition,
+    Instance.requested_ports,
+    Instance.node_id,
+    Instance.waiting,
+)
+"""What `demand_of` and `_note` need: a long queue is looked at often."""
+
 
 async def schedule(database: Database, presence: Presence, *, clock: Clock, settings: InstanceSettings) -> int:
     """One pass over everything that waits; returns how many still wait."""
     async with database.read() as session:
-        waiting = list(await session.scalars(_waiting()))
+        waiting = list(await session.scalars(_waiting().options(_DEMAND)))
         if not waiting:
             return 0
         rooms = await rooms_of(session, await nodes_with_room(session), presence)
