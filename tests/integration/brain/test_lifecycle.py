@@ -372,6 +372,25 @@ async def test_a_node_that_says_it_runs_after_all_is_believed(brain: Brain) -> N
     assert (await brain.hears_status(node, NodeStatus.RUNNING)).state is State.STOPPING
 
 
+async def test_a_brain_from_a_backup_learns_from_its_nodes(brain: Brain) -> None:
+    node = await brain.has_node()
+    await brain.has_template()
+    unplaced = await brain.create("unplaced")
+    stopped = await brain.create("stopped")
+    await brain.ask("stop", "stopped")
+    inventory = (
+        report(unplaced, NodeStatus.RUNNING, generation=1, restored=True),
+        report(stopped, NodeStatus.RUNNING, generation=4, restored=True),
+    )
+    await brain.meets(node, *inventory)
+    for name, generation in (("unplaced", 1), ("stopped", 4)):
+        adopted = await brain.get(name)
+        assert (adopted.state, adopted.wanted, adopted.node_id) == (State.RUNNING, Wanted.RUNNING, node.id)
+        assert adopted.generation == generation
+    assert await brain.schedule() == 0
+    assert await brain.told(node) == []
+
+
 async def test_moments_are_those_of_the_brain(brain: Brain) -> None:
     await brain.clock.advance(5)
     _, running = await brain.running()

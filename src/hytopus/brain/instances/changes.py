@@ -19,7 +19,7 @@ from hytopus.brain.instances.queries import Held, held_by_node
 from hytopus.brain.instances.schemas import UpdateInstance, UpgradeInstance
 from hytopus.brain.instances.states import AT_REST, State, Wanted, advance
 from hytopus.brain.instances.steps import replace
-from hytopus.brain.instances.variables import check_given, masked
+from hytopus.brain.instances.variables import MASK, check_given, masked
 from hytopus.brain.nodes.queries import get as get_node
 from hytopus.brain.templates.queries import get_versions
 from hytopus.layers.reference import LayerReference
@@ -84,7 +84,10 @@ async def upgrade(
 async def _set_variables(
     session: AsyncSession, instance: Instance, changes: dict[str, str | None], *, restart: bool, now: datetime
 ) -> None:
-    values = {**instance.variables, **instance.secrets, **changes}
+    # Whoever shows a form sends the mask back for what he could not see.
+    unseen = {name for name, value in changes.items() if value == MASK and name in instance.secrets}
+    told = {name: value for name, value in changes.items() if name not in unseen}
+    values = {**instance.variables, **instance.secrets, **told}
     kept = {name: value for name, value in values.items() if value is not None}
     given = check_given(instance.game_definition, await _rules_of(session, instance), kept)
     instance.variables, instance.secrets = given.variables, given.secrets

@@ -77,8 +77,23 @@ def _as_ended(report: InstanceReport) -> InstanceReport:
     )
 
 
+async def _adopt(
+    session: AsyncSession, instance: Instance, node: Node, report: InstanceReport, *, at: datetime
+) -> None:
+    """The Brain came back from a backup that is older than the placement. Which ports it has, the node knows alone."""
+    if instance.state is State.DESTROYED:
+        return
+    instance.node_id, instance.waiting = node.id, None
+    instance.needs_prepare, instance.ran = False, True
+    instance.report_sequence = report.sequence
+    await take_in(session, instance, node, report, at=at)
+
+
 async def _not_ours(session: AsyncSession, node: Node, report: InstanceReport, *, at: datetime) -> None:
     instance = await locked(session, report.instance_id)
+    if instance is not None and instance.node_id is None and report.generation > instance.generation:
+        await _adopt(session, instance, node, report, at=at)
+        return
     if instance is not None:
         await stray(session, instance, node.id, report, at=at)
         return

@@ -49,8 +49,8 @@ async def take_in(
     """A report of the node that has the instance, in order."""
     if report.generation < instance.generation:
         return
-    # Greater than ours: the Brain came back from a backup, and the node knows better.
-    instance.generation = report.generation
+    if report.generation > instance.generation:
+        _learn(session, instance, report, at=at)
     if report.timings_ms:
         instance.timings_ms = {**instance.timings_ms, **report.timings_ms}
     if report.status is NodeStatus.DESTROYED:
@@ -58,6 +58,20 @@ async def take_in(
     else:
         _TAKE[report.status](session, instance, node, report, at)
     await settle(session, instance, node, at=at)
+
+
+def _learn(session: AsyncSession, instance: Instance, report: InstanceReport, *, at: datetime) -> None:
+    """The Brain came back from a backup, and the node knows better: whoever started it later wanted it to run."""
+    instance.generation = report.generation
+    if report.status not in (NodeStatus.STARTING, NodeStatus.RUNNING) or instance.wanted is Wanted.DESTROYED:
+        return
+    instance.wanted = Wanted.RUNNING
+    why = "Its node knows of a later start than this Brain."
+    if instance.state is State.REQUESTED:
+        advance(session, instance, State.PREPARING, at=at, why=why)
+    if instance.state in (State.PREPARING, State.STOPPED, State.FAILED):
+        instance.problem = None
+        start(session, instance, at=at, why=why)
 
 
 async def stray(

@@ -18,7 +18,8 @@ Beside the straight way:
 - PREPARING goes back to REQUESTED when its node vanishes before anything ran: another node takes it.
 - STARTING, RUNNING, STOPPING (and PREPARING, once it has run) become LOST when the node is silent past the grace
   period. LOST becomes whatever the node says when it returns, and FAILED when it returns without the instance.
-- REQUESTED, STOPPED and FAILED go to STOPPING when a node reports, against all expectation, that it runs.
+- REQUESTED, STOPPED and FAILED go to STOPPING when a node reports, against all expectation, that it runs; but to
+  STARTING (REQUESTED by way of PREPARING) when the node knows of a later start: then the Brain came from a backup.
 
 `wanted` is what people ask for and `state` what is so. Only observations and reconcilers move `state`.
 """
@@ -80,7 +81,7 @@ TRANSITIONS: Final[Mapping[State, frozenset[State]]] = {
     State.STOPPED: frozenset(
         {State.STARTING, State.PREPARING, State.REQUESTED, State.STOPPING, State.FAILED, State.DESTROYED}
     ),
-    State.FAILED: frozenset({State.REQUESTED, State.STOPPING, State.DESTROYED}),
+    State.FAILED: frozenset({State.REQUESTED, State.STARTING, State.STOPPING, State.DESTROYED}),
     State.LOST: frozenset(
         {State.PREPARING, State.STARTING, State.RUNNING, State.STOPPING, State.STOPPED, State.FAILED, State.DESTROYED}
     ),
