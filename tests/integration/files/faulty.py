@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -105,12 +106,16 @@ def speaks_no_http(request: Request) -> None:
 
 
 @contextmanager
-def serving(data: bytes, host: str = "127.0.0.1") -> Iterator[Store]:
+def serving(data: bytes, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Store]:
     """With `127.0.0.2` it looks like another machine."""
     store = Store(data)
     handler = type("Handler", (Request,), {"store": store})
     with ThreadingHTTPServer((host, 0), handler) as server:
-        store.url = f"http://{host}:{server.server_port}/templates/base.tar.zst?signature=secret"
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        store.url = (
+            f"{'https' if tls else 'http'}://{host}:{server.server_port}/templates/base.tar.zst?signature=secret"
+        )
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ipaddress
 import os
 import random
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from hytopus.layers.archive import Limits
 from hytopus.layers.errors import ArchiveTooLarge, ArchiveTruncated, ArchiveUnsafe
@@ -123,6 +131,35 @@ async def test_files_belong_to_the_games_user(cache: TemplateCache, store: Store
     paths = [layer.tree, *layer.tree.rglob("*")]
     assert {(path.lstat().st_uid, path.lstat().st_gid) for path in paths} == {(1000, 1000)}
     assert layer.tree.parent.stat().st_uid == 0
+
+
+async def test_over_tls(cache: TemplateCache, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = await asyncio.to_thread(_self_signed, tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    with serving((template / "base.tar.zst").read_bytes(), tls=tls) as store:
+        with pytest.raises(S3Unreachable, match="certificate verify failed"):
+            await cache.ensure(source_of(store))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        layer = await cache.ensure(source_of(store))
+    assert read_tree(layer.tree) == read_tree(template / "files")
+
+
+def _self_signed(folder: Path) -> Path:
+    """A key and its certificate for 127.0.0.1 in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "store")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(hours=1), now + timedelta(hours=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "store.pem").write_bytes(private + signed.public_bytes(Encoding.PEM))
+    return folder / "store.pem"
 
 
 async def test_the_size_need_not_be_known(cache: TemplateCache, template: Path, store: Store) -> None:

@@ -123,7 +123,7 @@ class Connection:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", seconds, micros))
             return opened
         try:
-            secured: socket.socket = self._address.tls.wrap_socket(opened, server_hostname=self._address.host)
+            secured: socket.socket = self._address.tls.wrap_socket(opened, server_hostname=where[0])
         except BaseException:
             opened.close()
             raise

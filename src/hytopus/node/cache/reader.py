@@ -1,20 +1,19 @@
 """Reading an object over HTTP in order and hashing it: over one connection, and over several where that is slow.
 
-One connection without a thread is best where the store is near: the kernel's buffer fills while this process
-decompresses. What breaks off is resumed where it stopped.
+One connection is best where the store is near: the kernel's buffer fills while this process decompresses. What breaks
+off is resumed where it stopped.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import Final
 
+from hytopus.node.cache.digest import BackgroundDigest
 from hytopus.node.cache.http import BadAnswer
 from hytopus.node.cache.parallel import FAST, PART, ParallelReader
 from hytopus.node.cache.remote import Patience, RemoteObject
 
-_BUFFER: Final = 256 << 10
 _TRIAL: Final = PART
 """Bytes after which it is judged whether one connection is enough."""
 
@@ -26,12 +25,11 @@ class ObjectReader:
         self._remote = remote
         self._connection = remote.connect()
         self._patience = Patience(remote)
-        self._buffer = memoryview(bytearray(_BUFFER))
         self._left = 0
         self._waited = 0.0
         self._direct = 0
         self._parallel: ParallelReader | None = None
-        self._digest = hashlib.sha256()
+        self._digest = BackgroundDigest()
         self.position = 0
         """Bytes read so far."""
 
@@ -46,9 +44,15 @@ class ObjectReader:
 
     def read(self, size: int) -> memoryview:
         """Up to `size` bytes, valid until the next call; empty at the end. Raises what stopped the fetch."""
-        view = self._parallel.read(size) if self._parallel else self._read(size)
+        if not self._parallel and self._is_slow():
+            self._connection.close()
+            self._parallel = ParallelReader(self._remote, self.position)
+        if self._parallel:
+            view = self._parallel.read(size)
+            self._digest.update(view)
+        else:
+            view = self._read(size)
         self.position += len(view)
-        self._digest.update(view)
         return view
 
     def close(self) -> None:
@@ -57,10 +61,6 @@ class ObjectReader:
             self._parallel.close()
 
     def _read(self, size: int) -> memoryview:
-        if self._is_slow():
-            self._connection.close()
-            self._parallel = ParallelReader(self._remote, self.position)
-            return self._parallel.read(size)
         while self.position < self._remote.size or not self.position:
             try:
                 return self._receive(size)
@@ -74,15 +74,19 @@ class ObjectReader:
         began = time.monotonic()
         if not self._left:
             self._left = self._remote.ask(self._connection, self.position, None)
-        target = self._buffer[: min(size, self._left)]
-        received = self._connection.read_into(target)
+        buffer = self._digest.borrow()
+        received = 0
+        try:
+            received = self._connection.read_into(buffer[: min(size, self._left)])
+        finally:
+            self._digest.give_back(buffer, received)
         if not received:
             raise BadAnswer("the connection broke off")
         self._waited += time.monotonic() - began
         self._patience.received(received)
         self._left -= received
         self._direct += received
-        return target[:received]
+        return buffer[:received]
 
     def _is_slow(self) -> bool:
         """One connection brings less than several might: enough has come to tell, and enough is left.

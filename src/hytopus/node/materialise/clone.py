@@ -22,7 +22,8 @@ from hytopus.node.cache.download import Owner
 from hytopus.node.materialise.plan import make_root
 from hytopus.node.materialise.probe import FICLONE, How
 
-_THREADS: Final = max(2, min(8, os.cpu_count() or 2))
+_COPIERS: Final = max(2, min(8, os.cpu_count() or 2))
+"""Threads that copy bytes. Cloning is over at once, so that several would only wait for each other."""
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW
 _COPY: Final = 1 << 30
@@ -75,7 +76,7 @@ def clone(
                     continue
                 stamps[path] = Stamp(entry.kind, entry.mode, layer, 0, entry.target)
         batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
-        with ThreadPoolExecutor(_THREADS) as threads:
+        with ThreadPoolExecutor(1 if how is How.REFLINK else _COPIERS) as threads:
             for found in threads.map(lambda batch: _files(batch, sources, target, how, owner, stop), batches):
                 stamps.update(found)
     finally:
