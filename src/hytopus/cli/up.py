@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
@@ -21,6 +23,14 @@ from hytopus.cli.output import plain, say
 if TYPE_CHECKING:
     from hytopus.up.network import Network
     from hytopus.up.options import UpOptions
+
+_TRY: Final = {
+    "instance list": "what there is",
+    "instance logs NAME -f": "what a server prints",
+    "instance console NAME": "type commands to it",
+    "instance files NAME": "which layer each file came from",
+    "template push DIR id@1.0.0": "a layer of your own",
+}
 
 
 def up(
@@ -143,14 +153,17 @@ async def _explain(network: Network) -> None:
     for instance in running:
         _step(f"{plain(instance['name'])} runs: players join {plain(instance['address'])}")
     _step(f"Hytopus is up at {network.url}. Ctrl-C stops it; game servers go on. In another terminal:")
-    for line in (
-        "hytopus instance list               what there is",
-        "hytopus instance logs NAME -f       what a server prints",
-        "hytopus instance console NAME       type commands to it",
-        "hytopus instance files NAME         which layer each file came from",
-        "hytopus template push DIR id@1.0.0  a layer of your own",
-    ):
-        say(f"      {line}")
+    program = _program()
+    for command, purpose in _TRY.items():
+        say(f"      {program} {command:27}  {purpose}")
+
+
+def _program() -> str:
+    """How one calls this command from here: a checkout's is not on the PATH."""
+    if shutil.which("hytopus"):
+        return "hytopus"
+    path = Path(sys.argv[0]).absolute()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _step(text: str) -> None:
