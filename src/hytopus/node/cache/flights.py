@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from contextlib import suppress
 from typing import Generic, TypeVar
 
 from hytopus.node.cache.download import Listener, Progress
@@ -47,7 +46,9 @@ class Flights(Generic[_K, _T]):
 
 
 async def _end(task: asyncio.Future[_T]) -> None:
+    """Cancel what is not done; its error, if it has one, is nobody's any more."""
     if not task.done():
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()

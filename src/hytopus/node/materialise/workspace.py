@@ -137,6 +137,7 @@ class Workspaces:
         finally:
             request.stop.set()
             await asyncio.wait([thread])
+            thread.exception()  # nobody else looks at it once the caller is cancelled
             self._preparing -= 1
             self._disk.wake()
 
