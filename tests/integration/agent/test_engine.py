@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,8 +18,9 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[PrivateEngine]:
-    engine = PrivateEngine(tmp_path / "e", pool="10.214.0.0/16")
+async def engine() -> AsyncIterator[PrivateEngine]:
+    folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="hyt")  # the paths of sockets must be short
+    engine = PrivateEngine(Path(folder), pool="10.214.0.0/16")
     await asyncio.to_thread(engine.start)
     yield engine
     await asyncio.to_thread(engine.close)
