@@ -19,12 +19,14 @@ class PrivateEngine:
         self.directory = directory
         self.url = f"unix://{directory}/docker.sock"
         self._pool = pool
+        self._bridge = f"hyt{os.urandom(4).hex()}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         if shutil.which("dockerd") is None:
             install("docker.io", needed_for="the tests that kill a Docker Engine")
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._make_bridge()
         with (self.directory / "dockerd.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -33,7 +35,7 @@ class PrivateEngine:
                     f"--data-root={self.directory}/data",
                     f"--exec-root={self.directory}/run",
                     f"--pidfile={self.directory}/dockerd.pid",
-                    "--bridge=none",
+                    f"--bridge={self._bridge}",
                     f"--default-address-pool=base={self._pool},size=24",
                 ],
                 stdin=subprocess.DEVNULL,
@@ -76,14 +78,28 @@ class PrivateEngine:
             except subprocess.TimeoutExpired:
                 self.kill()
         self._end_containerd()
+        _ip("link", "delete", self._bridge)
         for mount in reversed(_mounts_below(self.directory)):
             subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _make_bridge(self) -> None:
+        """A default bridge of its own: an engine without one removes that of the machine's engine."""
+        if shutil.which("ip") is None:
+            install("iproute2", needed_for="the tests that kill a Docker Engine")
+        if _ip("link", "show", self._bridge) != 0:
+            _ip("link", "add", "name", self._bridge, "type", "bridge")
+            _ip("address", "add", f"{self._pool.split('.0.0/')[0]}.255.1/24", "dev", self._bridge)
+            _ip("link", "set", self._bridge, "up")
 
     def _end_containerd(self) -> None:
         file = self.directory / "run" / "containerd" / "containerd.pid"
         if file.exists() and _is_containerd(pid := int(file.read_text())):
             os.kill(pid, signal.SIGKILL)
+
+
+def _ip(*words: str) -> int:
+    return subprocess.run(["ip", *words], check=False, capture_output=True, timeout=20).returncode
 
 
 def _is_containerd(pid: int) -> bool:
