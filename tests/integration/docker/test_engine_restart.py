@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -17,67 +15,18 @@ from hytopus.node.runtime.base import ContainerStatus, RuntimeUnavailable
 from hytopus.node.runtime.docker import DockerRuntime
 from hytopus.node.runtime.docker.client import connect
 from tests.integration.docker.conftest import DockerBench, build_stand_in
-from tests.services.waiting import eventually_sync
+from tests.services.engine import PrivateEngine
 from tests.unit.node.runtime.contract import boot, ended, line_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.timeout(180)]
 
 
-class PrivateEngine:
-    """A dockerd with everything of its own: data, sockets, pid file, containerd; and no firewall rules."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.url = f"unix://{folder}/docker.sock"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [
-            "dockerd",
-            f"--data-root={self.folder}/data",
-            f"--exec-root={self.folder}/exec",
-            f"--pidfile={self.folder}/docker.pid",
-            f"--host={self.url}",
-            "--iptables=false",
-            "--ip-masq=false",
-            "--bridge=none",
-        ]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        eventually_sync(self._answers, timeout=60, what=f"dockerd to answer; see {self.folder}/log")
-
-    def kill(self) -> None:
-        """As if it had crashed: nothing is said to anybody. Its containerd dies with it."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-        for file in (self.folder / "docker.pid", self.folder / "exec/containerd/containerd.pid"):
-            file.unlink(missing_ok=True)  # the next one would wait for these, where nobody reaps the dead
-
-    def stop(self) -> None:
-        assert self._process is not None
-        if self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait(30)
-        # It mounts its data directory upon itself, and only one that was not killed takes that back.
-        subprocess.run(["umount", "--recursive", self.folder / "data"], check=False, capture_output=True)
-
-    def _answers(self) -> bool:
-        command = ["docker", "--host", self.url, "version"]
-        return subprocess.run(command, check=False, capture_output=True, timeout=20).returncode == 0
-
-
 @pytest.fixture
-def private_engine(docker_engine: str) -> Iterator[PrivateEngine]:
-    del docker_engine  # it only makes sure that dockerd is installed
-    folder = Path(tempfile.mkdtemp(prefix="hyt"))  # the paths of sockets must be short
-    engine = PrivateEngine(folder)
-    try:
-        engine.start()
-        yield engine
-    finally:
-        engine.stop()
-        shutil.rmtree(folder)
+def private_engine() -> Iterator[PrivateEngine]:
+    engine = PrivateEngine(Path(tempfile.mkdtemp(prefix="hyt")), pool="10.215.0.0/16")  # paths of sockets must be short
+    engine.start()
+    yield engine
+    engine.close()
 
 
 @pytest.fixture
