@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import traceback
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -71,7 +72,8 @@ class Complaints:
 
     def __call__(self, _logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if method in ("error", "exception", "critical") or event.get("event") == "report dropped":
-            self.errors.append(f"{event}")
+            trace = traceback.format_exc() if event.get("exc_info") else ""
+            self.errors.append(f"{event} {trace}")
         raise structlog.DropEvent
 
 
@@ -131,7 +133,7 @@ class Cluster:
         outbox = Outbox(self.clock)
         agent = node.machine.agent(outbox)
         link = Link(agent, outbox, _Dialer(self, node), agent_id=node.node_id, clock=self.clock)
-        node.task = asyncio.create_task(_run_agent(agent, link))
+        node.task = asyncio.create_task(_run_agent(node.machine.name, agent, link))
 
     async def kill_agent(self, node: SimulatedNode) -> None:
         """The agent dies; what it started goes on."""
@@ -212,6 +214,7 @@ class Cluster:
         """No more faults: everything is up, reachable and fast."""
         await self.start_brain()
         for node in self.nodes.values():
+            assert node.task is None or not node.task.done(), f"the agent of {node.machine.name} ended: {node.task}"
             node.faults.delay = node.faults.duplicate = 0.0
             node.faults.heal()
             node.machine.s3(up=True)
@@ -300,10 +303,10 @@ class _Dialer:
         return
 
 
-async def _run_agent(agent: Agent, link: Link) -> None:
+async def _run_agent(name: str, agent: Agent, link: Link) -> None:
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(agent.run())
-        tasks.create_task(link.run())
+        tasks.create_task(agent.run(), name=f"agent of {name}")
+        tasks.create_task(link.run(), name=f"link of {name}")
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -39,6 +39,14 @@ class ClusterMachine(RuleBasedStateMachine):
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
+
+    def happens(self, fault: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+        """To a machine, within the event loop."""
+
+        async def happen() -> None:
+            fault(*args, **kwargs)
+
+        self.run(happen())
 
     def node(self, name: str) -> SimulatedNode:
         return self.cluster.nodes[name]
@@ -90,7 +98,7 @@ class ClusterMachine(RuleBasedStateMachine):
     @rule(name=node_names)
     def machine_loses_its_disk(self, name: str) -> None:
         self.run(self.cluster.kill_agent(self.node(name)))
-        self.node(name).machine.wipe()
+        self.happens(self.node(name).machine.wipe)
 
     @rule(name=node_names)
     def agent_starts(self, name: str) -> None:
@@ -108,11 +116,11 @@ class ClusterMachine(RuleBasedStateMachine):
     def server_dies(self, name: str, verb: str) -> None:
         node = self.node(name)
         if node.machine.processes:
-            getattr(node.machine, verb)(min(node.machine.processes))
+            self.happens(getattr(node.machine, verb), min(node.machine.processes))
 
     @rule(name=node_names, kill=st.booleans())
     def engine_goes_away(self, name: str, kill: bool) -> None:
-        self.node(name).machine.runtime.go_down(kill=kill)
+        self.happens(self.node(name).machine.runtime.go_down, kill=kill)
 
     @rule(name=node_names)
     def engine_comes_back(self, name: str) -> None:

@@ -26,9 +26,22 @@ async def within(clock: Clock, seconds: float, operation: Coroutine[Any, Any, T]
         await asyncio.gather(task, alarm, return_exceptions=True)
 
 
-def raise_if_cancelled() -> None:
-    """For use after `except*`: a task group whose own task is cancelled while one of its children fails raises the
-    failure only (Python 3.11 and 3.12), and whoever asked for the end would wait for it for ever."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
+async def apart(operation: Coroutine[Any, Any, T]) -> T:
+    """The operation's result, from a task of its own; cancelling the caller cancels it and is never lost.
+
+    For task groups: one whose own task is cancelled while one of its children fails raises the failure only, and one
+    whose child fails while it winds up leaves its task marked as cancelled (both in Python 3.11).
+    """
+    task = asyncio.ensure_future(operation)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            cancelled = True
+            task.cancel()
+    if cancelled:
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not complain that nobody did
         raise asyncio.CancelledError
+    return task.result()

@@ -20,7 +20,7 @@ from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.wire.channel import BrainChannel, LinkClosed
 from hytopus.wire.codec import BadMessage
-from hytopus.wire.deadline import raise_if_cancelled, within
+from hytopus.wire.deadline import apart, within
 from hytopus.wire.messages import (
     Answer,
     BrainMessage,
@@ -131,6 +131,9 @@ class _Session:
         self._heard = gateway.clock.monotonic()
 
     async def run(self) -> None:
+        await apart(self._run())
+
+    async def _run(self) -> None:
         jobs = (self._reports.run(), self._pusher.run(), self._watch())
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -143,7 +146,6 @@ class _Session:
             log.info("session broke", node=self._live.node_id, cause=str(errors.exceptions[0]))
         except* HytopusError as errors:
             log.warning("session ended", node=self._live.node_id, cause=str(errors.exceptions[0]))
-        raise_if_cancelled()
 
     async def _receive(self) -> None:
         while (message := await self._live.channel.receive()) is not None:

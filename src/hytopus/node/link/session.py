@@ -15,7 +15,7 @@ from hytopus.node.link.outbox import Outbox
 from hytopus.node.link.requests import answer, carry_out, serve_stream
 from hytopus.wire.channel import LinkClosed, NodeChannel
 from hytopus.wire.codec import BadMessage, UnsendableMessage
-from hytopus.wire.deadline import raise_if_cancelled, within
+from hytopus.wire.deadline import apart, within
 from hytopus.wire.messages import (
     Ask,
     BrainMessage,
@@ -106,6 +106,9 @@ class _Session:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, clock: Clock, heartbeat_seconds: float) -> None:
+        await apart(self._run(clock, heartbeat_seconds))
+
+    async def _run(self, clock: Clock, heartbeat_seconds: float) -> None:
         trouble: list[BaseException] = []
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -118,7 +121,6 @@ class _Session:
                     task.cancel()
         except* (LinkClosed, LinkRefused, BadMessage) as errors:
             trouble.extend(errors.exceptions)
-        raise_if_cancelled()
         if trouble:
             raise next((error for error in trouble if isinstance(error, LinkRefused)), trouble[0])
 

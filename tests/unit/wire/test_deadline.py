@@ -1,0 +1,83 @@
+"""Work in a task of its own: what cancels it, and what does not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from hytopus.wire.deadline import apart
+
+
+async def _group_whose_child_fails_while_it_winds_up() -> str:
+    winding_up = asyncio.Event()
+
+    async def child() -> None:
+        await winding_up.wait()
+        raise ConnectionError("gone")
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(child())
+            winding_up.set()
+    except* ConnectionError:
+        pass
+    return "done"
+
+
+async def test_what_a_task_group_does_to_its_task_does_not_reach_the_caller() -> None:
+    assert await apart(_group_whose_child_fails_while_it_winds_up()) == "done"
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
+
+
+async def test_a_cancellation_is_not_lost_to_a_failure_at_the_same_moment() -> None:
+    fail = asyncio.Event()
+
+    async def child() -> None:
+        await fail.wait()
+        raise ConnectionError("gone")
+
+    async def group() -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(child())
+                await asyncio.Event().wait()
+        except* ConnectionError:
+            pass
+
+    caller = asyncio.create_task(apart(group()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    fail.set()
+    caller.cancel()
+    await asyncio.wait({caller})
+    assert caller.cancelled()
+
+
+async def test_cancelling_waits_for_the_work_to_wind_up() -> None:
+    steps: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            steps.append("wound up")
+
+    caller = asyncio.create_task(apart(work()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert steps == ["wound up"]
+
+
+async def test_results_and_errors_come_through() -> None:
+    async def failing() -> None:
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError, match="gone"):
+        await apart(failing())
