@@ -14,6 +14,7 @@ import pytest
 
 from hytopus.brain.db.base import Base
 from hytopus.brain.db.engine import Database
+from hytopus.brain.db.keyring import KeyRing
 from hytopus.brain.db.schema import FEATURES
 from hytopus.brain.db.signals import Signals
 from tests.harness.quiet import Quiet, WatchedDatabase
@@ -21,17 +22,20 @@ from tests.services.postgres import PostgresServer
 
 assert FEATURES  # imported for the tables it registers
 
+KEYS = KeyRing(lambda: [bytes(range(32))])
+"""What the secrets of every test's database are sealed with."""
+
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """An empty database with all tables."""
     if request.param == "sqlite":
-        async with Database.open(_sqlite_copy(tmp_path), Signals()) as opened:
+        async with Database.open(_sqlite_copy(tmp_path), Signals(), KEYS) as opened:
             yield opened
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     name = server.create_database(template=_postgres_template(server))
-    async with Database.open(server.url(name), Signals()) as opened:
+    async with Database.open(server.url(name), Signals(), KEYS) as opened:
         yield opened
     server.drop_database(name)
 
@@ -39,7 +43,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
     """The same on SQLite alone, for what does not depend on the database."""
-    async with Database.open(_sqlite_copy(tmp_path), Signals()) as opened:
+    async with Database.open(_sqlite_copy(tmp_path), Signals(), KEYS) as opened:
         yield opened
 
 
@@ -77,7 +81,7 @@ def _make(url: str) -> None:
 @asynccontextmanager
 async def watched_database(url: str, quiet: Quiet) -> AsyncIterator[WatchedDatabase]:
     """A database of a simulation, whose sessions `quiet` knows of."""
-    async with WatchedDatabase.open(url, Signals()) as opened:
+    async with WatchedDatabase.open(url, Signals(), KEYS) as opened:
         assert isinstance(opened, WatchedDatabase)
         opened.quiet = quiet
         await create_tables(opened)

@@ -18,6 +18,7 @@ from hytopus.brain.authority.ca import Authority
 from hytopus.brain.db.engine import Database
 from hytopus.brain.db.migrate import migrate
 from hytopus.brain.db.signals import Signals
+from hytopus.brain.db.unlock import unlock
 from hytopus.brain.features import API, OUTSIDE
 from hytopus.brain.games.catalogue import Catalogue
 from hytopus.brain.gateway.gateway import Gateway
@@ -146,6 +147,7 @@ async def _database(settings: BrainSettings) -> AsyncIterator[Database]:
     await asyncio.to_thread(_make_private, settings.data_dir)
     async with Database.open(settings.database, Signals()) as database:
         await migrate(database)
+        await unlock(database, settings.sealing, settings.data_dir)
         yield database
 
 

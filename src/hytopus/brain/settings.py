@@ -13,6 +13,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from hytopus.brain.db.unlock import SealingSettings
 from hytopus.brain.gateway.settings import GatewaySettings
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.settings import NodeSettings
@@ -62,6 +63,7 @@ class BrainSettings(BaseSettings):
     """Folders with games of your own, each in a folder with a `game.toml`."""
     http: HttpSettings = HttpSettings()
     storage: StorageSettings = StorageSettings()
+    sealing: SealingSettings = SealingSettings()
     gateway: GatewaySettings = GatewaySettings()
     nodes: NodeSettings = NodeSettings()
     instances: InstanceSettings = InstanceSettings()

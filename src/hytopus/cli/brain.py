@@ -60,6 +60,36 @@ def migrate(*, config: Path | None = None) -> None:
     say("The database is at this version.")
 
 
+@app.command(name="rotate-key")
+def rotate_key(*, config: Path | None = None) -> None:
+    """Seal the secrets in the database with a new key. Old keys stay in the file: older backups need them.
+
+    A Brain that runs with the same file goes on; start it again to let it use the new key itself.
+
+    Parameters
+    ----------
+    config
+        Another settings file than /etc/hytopus/brain.toml.
+    """
+    with needs("brain", "brain rotate-key"):
+        from hytopus.brain.db.engine import Database
+        from hytopus.brain.db.migrate import migrate as bring_up
+        from hytopus.brain.db.signals import Signals
+        from hytopus.brain.db.unlock import key_file, rotate
+        from hytopus.brain.settings import load_settings
+
+    with reading_settings("brain"):
+        settings = load_settings(config)
+
+    async def work() -> int:
+        async with Database.open(settings.database, Signals()) as database:
+            await bring_up(database)
+            return await rotate(database, settings.sealing, settings.data_dir)
+
+    count = asyncio.run(work())
+    say(f"Sealed {count} secrets with a new key, the first one in {key_file(settings.sealing, settings.data_dir)}.")
+
+
 def _announce(running: Any) -> None:
     say(f"The Brain answers at {running.url}.")
     if running.admin_password is not None:

@@ -18,7 +18,7 @@ from hytopus.brain.nodes import queries
 from hytopus.brain.nodes.states import NodeState
 from hytopus.kit.clock import SystemClock
 from hytopus.node.identity import Identity
-from tests.harness.database import create_tables, sqlite_url
+from tests.harness.database import KEYS, create_tables, sqlite_url
 from tests.integration.link.world import Brain
 from tests.services.ports import free_port
 from tests.services.waiting import eventually
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 async def brain(tmp_path: Path) -> AsyncIterator[Brain]:
-    async with Database.open(sqlite_url(tmp_path), Signals()) as database:
+    async with Database.open(sqlite_url(tmp_path), Signals(), KEYS) as database:
         await create_tables(database)
         brain = Brain(database, tmp_path / "brain", SystemClock())
         async with brain.serving():

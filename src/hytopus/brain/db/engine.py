@@ -20,6 +20,7 @@ from hytopus.brain.db.writer import GroupWriter
 from hytopus.errors import HytopusError
 
 if TYPE_CHECKING:
+    from hytopus.brain.db.keyring import KeyRing
     from hytopus.brain.db.signals import Signals
 
 _HOOKS = "hytopus.after_commit"
@@ -49,18 +50,26 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, signals: Signals) -> AsyncIterator[Database]:
-        """Connect; nothing is migrated here (see `migrate.py`)."""
+    async def open(cls, url: str, signals: Signals, keys: KeyRing | None = None) -> AsyncIterator[Database]:
+        """Connect; nothing is migrated here (see `migrate.py`), nor are keys looked for (see `unlock.py`)."""
         reader = _engine(url, immediate=False)
         writer = _engine(url, immediate=True)
         group_writer = GroupWriter(await writer.connect()) if writer.dialect.name == "sqlite" else None
         try:
-            yield cls(reader, writer, group_writer, signals)
+            database = cls(reader, writer, group_writer, signals)
+            if keys is not None:
+                database.use_keys(keys)
+            yield database
         finally:
             if group_writer is not None:
                 await group_writer.close()
             await writer.dispose()
             await reader.dispose()
+
+    def use_keys(self, keys: KeyRing) -> None:
+        """The keys for `Sealed` columns; without them, none can be read or written."""
+        for engine in (self.reader, self.writer):
+            engine.dialect.hytopus_keys = keys  # type: ignore[attr-defined]
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:

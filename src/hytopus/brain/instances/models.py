@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hytopus.brain.db.base import Base
+from hytopus.brain.db.sealed import Sealed
 from hytopus.brain.db.types import EnumText
 from hytopus.brain.instances.states import State, Wanted
 from hytopus.games.definition import Game
@@ -40,7 +41,7 @@ class Instance(Base):
     """The versions locked: template_id, version, checksum, size, s3_key, type; bottom first."""
     variables: Mapped[dict[str, str]]
     """What the operator gave, without the secret ones."""
-    secrets: Mapped[dict[str, str]]
+    secrets: Mapped[dict[str, str]] = mapped_column(Sealed("instances.secrets"))
     """What the operator gave for secret variables. Never shown, logged or recorded."""
     secret_names: Mapped[list[str]]
     defaults: Mapped[dict[str, str]]

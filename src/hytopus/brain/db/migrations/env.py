@@ -8,6 +8,7 @@ from alembic import context
 
 from hytopus.brain.db.base import Base
 from hytopus.brain.db.schema import FEATURES
+from hytopus.brain.db.sealed import Sealed
 from hytopus.brain.db.types import ENUM_LENGTH, EnumText, UtcDateTime
 
 assert FEATURES, "importing the features fills Base.metadata"
@@ -19,6 +20,8 @@ def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
         return "sa.DateTime(timezone=True)"
     if kind == "type" and isinstance(item, EnumText):
         return f"sa.String(length={ENUM_LENGTH})"
+    if kind == "type" and isinstance(item, Sealed):
+        return "sa.JSON()"
     return False
 
 
