@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hytopus.node.runtime.base import OverlayMount
+from tests.services.programs import ensure_xfs
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -29,7 +30,7 @@ def tmpfs(at: Path) -> Iterator[Path]:
 def xfs(image: Path, at: Path, size: str) -> Iterator[Path]:
     """`image` is a file in memory."""
     subprocess.run(["truncate", "-s", size, image], check=True)
-    subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", image], check=True)
+    subprocess.run([ensure_xfs(), "-q", "-m", "reflink=1", image], check=True)
     at.mkdir()
     subprocess.run(["mount", "-o", "loop", image, at], check=True)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.services import docker, postgres
 from tests.services.machine import is_ours, say
+from tests.services.programs import ensure_xfs
 
 
 def main() -> None:
@@ -13,6 +14,7 @@ def main() -> None:
     postgres.ensure_installed()
     if not docker.engine_answers():
         docker.ensure_installed()
+    ensure_xfs()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hytopus.node.materialise.workspace import Prepared
 from hytopus.node.runtime.base import BindMount
+from tests.services.programs import ensure_xfs
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def tmpfs(at: Path, size: str) -> Iterator[Path]:
 def xfs(image: Path, at: Path, size: str = "400M") -> Iterator[Path]:
     """A disk of its own with reflinks, on a loop device."""
     subprocess.run(["truncate", "-s", size, str(image)], check=True)
-    subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", str(image)], check=True)
+    subprocess.run([ensure_xfs(), "-q", "-m", "reflink=1", str(image)], check=True)
     at.mkdir(exist_ok=True)
     subprocess.run(["mount", "-o", "loop", str(image), str(at)], check=True)
     try:
