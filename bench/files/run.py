@@ -1,4 +1,4 @@
-"""All rows of the file work. Needs root and memory for about 9 GB (a tenth with `quick`); installs curl, zstd, xfsprogs."""
+"""All rows of the file work. Needs root and memory for about 9 GB (a tenth with `quick`); installs what it calls."""
 
 from __future__ import annotations
 
