@@ -91,6 +91,169 @@ export type AuditOut = {
 };
 
 /**
+ * BackupOut
+ */
+export type BackupOut = {
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Dialect
+     */
+    dialect: string;
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Key Id
+     */
+    key_id: string | null;
+    /**
+     * Ours
+     */
+    ours: boolean;
+    /**
+     * Revision
+     */
+    revision: string;
+    /**
+     * Rows
+     */
+    rows: number;
+    /**
+     * Scheduled
+     */
+    scheduled: boolean;
+    /**
+     * Sealed
+     */
+    sealed: boolean;
+    /**
+     * Sha256
+     */
+    sha256: string;
+    /**
+     * Size
+     */
+    size: number;
+    /**
+     * Verified At
+     */
+    verified_at: string | null;
+    /**
+     * Version
+     */
+    version: string;
+};
+
+/**
+ * BackupRunOut
+ */
+export type BackupRunOut = {
+    /**
+     * Backup Id
+     */
+    backup_id: string;
+    /**
+     * Finished At
+     */
+    finished_at: string | null;
+    /**
+     * Id
+     */
+    id: string;
+    kind: RunKind;
+    /**
+     * Problem
+     */
+    problem: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Requested At
+     */
+    requested_at: string;
+    /**
+     * Requested By
+     */
+    requested_by: string;
+    /**
+     * Rows
+     */
+    rows: number;
+    /**
+     * Scheduled
+     */
+    scheduled: boolean;
+    /**
+     * Size
+     */
+    size: number;
+    /**
+     * Started At
+     */
+    started_at: string | null;
+    state: RunState;
+    /**
+     * Verified At
+     */
+    verified_at: string | null;
+};
+
+/**
+ * BackupScheduleOut
+ *
+ * What the settings say.
+ */
+export type BackupScheduleOut = {
+    /**
+     * Every Hours
+     */
+    every_hours: number;
+    /**
+     * Keep Daily
+     */
+    keep_daily: number;
+    /**
+     * Keep Last
+     */
+    keep_last: number;
+    /**
+     * Keep Weekly
+     */
+    keep_weekly: number;
+    /**
+     * Key Id
+     */
+    key_id: string | null;
+    /**
+     * Verify
+     */
+    verify: boolean;
+};
+
+/**
+ * BackupsOut
+ */
+export type BackupsOut = {
+    /**
+     * Items
+     */
+    items: Array<BackupOut>;
+    /**
+     * Last Success At
+     */
+    last_success_at: string | null;
+    /**
+     * Runs
+     */
+    runs: Array<BackupRunOut>;
+    schedule: BackupScheduleOut;
+};
+
+/**
  * BeginUpload
  */
 export type BeginUpload = {
@@ -1662,6 +1825,16 @@ export type Resources = {
 export type Role = 'admin' | 'operator' | 'viewer';
 
 /**
+ * RunKind
+ */
+export type RunKind = 'backup' | 'verify';
+
+/**
+ * RunState
+ */
+export type RunState = 'requested' | 'running' | 'done' | 'failed';
+
+/**
  * SignParts
  */
 export type SignParts = {
@@ -2367,6 +2540,135 @@ export type ListAuditResponses = {
 };
 
 export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
+
+export type ListBackupsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/backups';
+};
+
+export type ListBackupsErrors = {
+    /**
+     * `s3_denied`
+     */
+    502: Problem;
+    /**
+     * `s3_unreachable`
+     */
+    503: Problem;
+};
+
+export type ListBackupsError = ListBackupsErrors[keyof ListBackupsErrors];
+
+export type ListBackupsResponses = {
+    /**
+     * Successful Response
+     */
+    200: BackupsOut;
+};
+
+export type ListBackupsResponse = ListBackupsResponses[keyof ListBackupsResponses];
+
+export type CreateBackupData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/backups';
+};
+
+export type CreateBackupResponses = {
+    /**
+     * Successful Response
+     */
+    202: BackupRunOut;
+};
+
+export type CreateBackupResponse = CreateBackupResponses[keyof CreateBackupResponses];
+
+export type DeleteBackupData = {
+    body?: never;
+    path: {
+        /**
+         * Backup Id
+         */
+        backup_id: string;
+    };
+    query?: never;
+    url: '/api/v1/backups/{backup_id}';
+};
+
+export type DeleteBackupErrors = {
+    /**
+     * `backup_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+    /**
+     * `s3_denied`
+     */
+    502: Problem;
+    /**
+     * `s3_unreachable`
+     */
+    503: Problem;
+};
+
+export type DeleteBackupError = DeleteBackupErrors[keyof DeleteBackupErrors];
+
+export type DeleteBackupResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type DeleteBackupResponse = DeleteBackupResponses[keyof DeleteBackupResponses];
+
+export type VerifyBackupData = {
+    body?: never;
+    path: {
+        /**
+         * Backup Id
+         */
+        backup_id: string;
+    };
+    query?: never;
+    url: '/api/v1/backups/{backup_id}/verify';
+};
+
+export type VerifyBackupErrors = {
+    /**
+     * `backup_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+    /**
+     * `s3_denied`
+     */
+    502: Problem;
+    /**
+     * `s3_unreachable`
+     */
+    503: Problem;
+};
+
+export type VerifyBackupError = VerifyBackupErrors[keyof VerifyBackupErrors];
+
+export type VerifyBackupResponses = {
+    /**
+     * Successful Response
+     */
+    202: BackupRunOut;
+};
+
+export type VerifyBackupResponse = VerifyBackupResponses[keyof VerifyBackupResponses];
 
 export type ListEventsData = {
     body?: never;

@@ -7,6 +7,7 @@ from typing import Final
 from hytopus.brain.accounts.api import router as accounts
 from hytopus.brain.activity.api import router as activity
 from hytopus.brain.authority.api import router as authority
+from hytopus.brain.backups.api import router as backups
 from hytopus.brain.games.api import router as games
 from hytopus.brain.instances.api import router as instances
 from hytopus.brain.instances.inspect_api import router as instance_inspection
@@ -21,6 +22,7 @@ API: Final = (
     accounts,
     activity,
     authority,
+    backups,
     games,
     instances,
     instance_inspection,

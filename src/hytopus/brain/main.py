@@ -15,6 +15,10 @@ from hytopus.brain.accounts.commands import ensure_admin
 from hytopus.brain.accounts.passwords import Passwords
 from hytopus.brain.app import Parts, build_app
 from hytopus.brain.authority.ca import Authority
+from hytopus.brain.backups.api import Backups
+from hytopus.brain.backups.keeper import run_keeper
+from hytopus.brain.backups.sealing import BackupKey
+from hytopus.brain.backups.work import Source
 from hytopus.brain.db.engine import Database
 from hytopus.brain.db.migrate import migrate
 from hytopus.brain.db.signals import Signals
@@ -81,6 +85,7 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
     ):
         await _look_at_store(store, create=settings.storage.create_bucket)
         password = await ensure_admin(database, clock, passwords)
+        backups = await _backups(settings, database, store, node_side["authority"], clock)
         streams = Streams(clock)
         app = build_app(
             Parts(
@@ -91,14 +96,14 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
                 passwords=passwords,
                 games=await Catalogue.load(settings.games_dirs),
                 usage=usage,
-                extra={**node_side, "instance_settings": settings.instances},
+                extra={**node_side, "instance_settings": settings.instances, "backups": backups},
             ),
             API,
             outside=OUTSIDE,
         )
         gateway: Gateway = node_side["gateway"]
         async with (
-            _looping(settings, database, node_side["presence"], store, clock),
+            _looping(settings, database, node_side["presence"], store, clock, backups),
             WebServer.open(app, settings.http) as web,
         ):
             try:
@@ -113,7 +118,12 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
 
 @asynccontextmanager
 async def _looping(
-    settings: BrainSettings, database: Database, presence: Presence, store: ObjectStore, clock: Clock
+    settings: BrainSettings,
+    database: Database,
+    presence: Presence,
+    store: ObjectStore,
+    clock: Clock,
+    backups: Backups,
 ) -> AsyncIterator[None]:
     """The loops run while the context is open; if one of them breaks, the Brain ends."""
     async with asyncio.TaskGroup() as tasks:
@@ -122,6 +132,7 @@ async def _looping(
                 run_loops(database, presence, clock=clock, nodes=settings.nodes, instances=settings.instances)
             ),
             tasks.create_task(run_sweeper(database, store, clock)),
+            tasks.create_task(run_keeper(backups.source, backups.settings)),
         ]
         yield
         for loop in loops:
@@ -160,6 +171,15 @@ async def _gateway(
     authority = await Authority.open(settings.data_dir / "ca", names=settings.gateway.names, clock=clock)
     async with open_gateway(database, store, authority, settings.gateway, presence, clock=clock) as gateway:
         yield {"presence": presence, "authority": authority, "gateway": gateway}
+
+
+async def _backups(
+    settings: BrainSettings, database: Database, store: ObjectStore, authority: Authority, clock: Clock
+) -> Backups:
+    file = settings.backups.key_file
+    key = await asyncio.to_thread(BackupKey.read, file) if file else None
+    source = Source(database, store, settings.key_files, authority.fingerprint, key, clock)
+    return Backups(source, settings.backups)
 
 
 async def _look_at_store(store: S3Store, *, create: bool) -> None:

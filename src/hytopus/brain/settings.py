@@ -13,7 +13,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from hytopus.brain.db.unlock import SealingSettings
+from hytopus.brain.backups.keys import KeyFiles
+from hytopus.brain.backups.settings import BackupSettings
+from hytopus.brain.db.unlock import SealingSettings, key_file
 from hytopus.brain.gateway.settings import GatewaySettings
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.settings import NodeSettings
@@ -67,12 +69,18 @@ class BrainSettings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     nodes: NodeSettings = NodeSettings()
     instances: InstanceSettings = InstanceSettings()
+    backups: BackupSettings = BackupSettings()
     log: LogSettings = LogSettings()
 
     @property
     def database(self) -> str:
         """The database's URL."""
         return self.database_url or f"sqlite:///{self.data_dir / 'brain.db'}"
+
+    @property
+    def key_files(self) -> KeyFiles:
+        """What a backup needs beside the database."""
+        return KeyFiles(self.data_dir, None if self.sealing.keys else key_file(self.sealing, self.data_dir))
 
     @classmethod
     def settings_customise_sources(

@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "audit": ("hytopus.cli.activity:audit", "Show who changed what.", "Operation"),
     "user": ("hytopus.cli.user:app", "Manage accounts.", "Operation"),
     "token": ("hytopus.cli.token:app", "Manage API tokens.", "Operation"),
+    "backup": ("hytopus.cli.backup:app", "List, make and verify backups of the Brain.", "Operation"),
     "brain": ("hytopus.cli.brain:app", "Run the Brain.", "Operation"),
 }
 

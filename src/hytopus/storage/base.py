@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 
@@ -82,6 +83,18 @@ class ObjectStore(Protocol):
 
     async def put(self, key: str, data: bytes) -> None:
         """Write a small object."""
+        ...
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Write an object of any size from a file; nothing is visible at the key before it is whole."""
+        ...
+
+    async def get_file(self, key: str, path: Path) -> str:
+        """Read an object of any size into a file; gives its sha256 (hex). Raises `ObjectMissing`."""
+        ...
+
+    async def list_keys(self, prefix: str) -> list[str]:
+        """The keys that begin with `prefix`, in order."""
         ...
 
     async def delete(self, key: str) -> None:

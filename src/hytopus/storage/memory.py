@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from hytopus.errors import HytopusError
@@ -84,6 +86,18 @@ class MemoryStore:
     async def put(self, key: str, data: bytes) -> None:
         self._count("put_object")
         self.objects[key] = data
+
+    async def put_file(self, key: str, path: Path) -> None:
+        await self.put(key, await asyncio.to_thread(path.read_bytes))
+
+    async def get_file(self, key: str, path: Path) -> str:
+        data = await self.get(key)
+        await asyncio.to_thread(path.write_bytes, data)
+        return hashlib.sha256(data).hexdigest()
+
+    async def list_keys(self, prefix: str) -> list[str]:
+        self._count("list_objects_v2")
+        return sorted(key for key in self.objects if key.startswith(prefix))
 
     async def delete(self, key: str) -> None:
         self._count("delete_object")

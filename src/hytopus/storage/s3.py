@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, BinaryIO, Final
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
@@ -24,6 +27,9 @@ from hytopus.storage.errors import (
     UploadGone,
 )
 from hytopus.storage.settings import Location, StorageSettings, parse_url
+
+_PIECE: Final = 16 << 20
+_READ: Final = 1 << 20
 
 _DENIED: Final = frozenset(
     {"AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "401", "403", "ExpiredToken"}
@@ -110,6 +116,61 @@ class S3Store:
 
     async def put(self, key: str, data: bytes) -> None:
         await self._call("put_object", key, Key=key, Body=data)
+
+    async def put_file(self, key: str, path: Path) -> None:
+        with await asyncio.to_thread(path.open, "rb") as file:
+            first = await asyncio.to_thread(file.read, _PIECE)
+            if len(first) < _PIECE:
+                await self.put(key, first)
+                return
+            await self._put_pieces(key, first, file)
+
+    async def _put_pieces(self, key: str, piece: bytes, file: BinaryIO) -> None:
+        upload_id = await self.create_upload(key)
+        try:
+            parts: list[Part] = []
+            while piece:
+                parts.append(await self._put_piece(key, upload_id, len(parts) + 1, piece))
+                piece = await asyncio.to_thread(file.read, _PIECE)
+            await self.complete_upload(key, upload_id, parts)
+        except BaseException:
+            await asyncio.shield(self.abort_upload(key, upload_id))
+            raise
+
+    async def _put_piece(self, key: str, upload_id: str, number: int, piece: bytes) -> Part:
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(piece).hexdigest())
+        answer = await self._call(
+            "upload_part",
+            key,
+            Key=key,
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=piece,
+            ChecksumSHA256=base64.b64encode(bytes.fromhex(digest)).decode(),
+        )
+        return Part(number, answer["ETag"], digest)
+
+    async def get_file(self, key: str, path: Path) -> str:
+        digest = hashlib.sha256()
+        answer = await self._call("get_object", key, Key=key)
+        try:
+            with await asyncio.to_thread(path.open, "wb") as file:
+                async with answer["Body"] as body:
+                    while piece := await body.read(_READ):
+                        await asyncio.to_thread(_take, piece, file, digest)
+        except (BotoCoreError, OSError, TimeoutError) as error:
+            raise S3Unreachable(endpoint=self._endpoint, why=str(error) or type(error).__name__) from error
+        return digest.hexdigest()
+
+    async def list_keys(self, prefix: str) -> list[str]:
+        found: list[str] = []
+        marker: dict[str, str] = {}
+        while True:
+            answer = await self._call("list_objects_v2", prefix, Prefix=prefix, **marker)
+            found += [each["Key"] for each in answer.get("Contents", ())]
+            if not answer.get("IsTruncated"):
+                return found
+            marker = {"ContinuationToken": answer["NextContinuationToken"]}
 
     async def delete(self, key: str) -> None:
         await self._call("delete_object", key, Key=key)
@@ -204,6 +265,11 @@ def _client(settings: StorageSettings, location: Location, endpoint: str | None)
             s3={"addressing_style": "path" if location.path_style else "auto"},
         ),
     )
+
+
+def _take(piece: bytes, file: BinaryIO, digest: Any) -> None:
+    file.write(piece)
+    digest.update(piece)
 
 
 def _part(part: Part) -> dict[str, Any]:

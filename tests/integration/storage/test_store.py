@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -137,3 +139,23 @@ async def test_what_cannot_be_completed(bench: Bench) -> None:
 async def test_the_bucket_answers(bench: Bench) -> None:
     await bench.store.ping()
     assert bench.store.requests["head_bucket", "ok"] >= 1
+
+
+@pytest.mark.parametrize("size", [0, 1000, (16 << 20) + 1])
+async def test_files_of_any_size(bench: Bench, tmp_path: Path, size: int) -> None:
+    store, key = bench.store, bench.store.prefix + "files/one"
+    (tmp_path / "from").write_bytes(os.urandom(size))
+    await store.put_file(key, tmp_path / "from")
+    assert await store.get_file(key, tmp_path / "to") == hashlib.sha256((tmp_path / "from").read_bytes()).hexdigest()
+    assert (tmp_path / "to").read_bytes() == (tmp_path / "from").read_bytes()
+    assert await store.list_uploads() == []
+    with pytest.raises(ObjectMissing):
+        await store.get_file(key + "x", tmp_path / "to")
+
+
+async def test_keys_are_listed_by_their_beginning(bench: Bench) -> None:
+    store, prefix = bench.store, bench.store.prefix
+    for name in ("a/1", "a/2", "b/1"):
+        await store.put(prefix + name, b"")
+    assert await store.list_keys(prefix + "a/") == [prefix + "a/1", prefix + "a/2"]
+    assert await store.list_keys(prefix + "c/") == []

@@ -19,6 +19,10 @@ VIEWER: Final = Role.VIEWER
 
 TABLE: Final[Mapping[tuple[str, str], Role | None]] = {
     ("GET", "/audit"): ADMIN,
+    ("GET", "/backups"): ADMIN,
+    ("POST", "/backups"): ADMIN,
+    ("DELETE", "/backups/{backup_id}"): ADMIN,
+    ("POST", "/backups/{backup_id}/verify"): ADMIN,
     ("GET", "/events"): VIEWER,
     ("GET", "/games"): VIEWER,
     ("GET", "/games/{name}"): VIEWER,

@@ -25,14 +25,15 @@ async def migrate(database: Database, revision: str = "head") -> None:
     """Upgrade to `revision`; does nothing when already there."""
     if database.dialect == "sqlite":
         async with database.write() as session:
-            await (await session.connection()).run_sync(_upgrade, revision)
+            await (await session.connection()).run_sync(upgrade, revision)
         return
     async with database.writer.begin() as connection:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        await connection.run_sync(_upgrade, revision)
+        await connection.run_sync(upgrade, revision)
 
 
-def _upgrade(connection: Connection, revision: str) -> None:
+def upgrade(connection: Connection, revision: str) -> None:
+    """In a transaction that is somebody else's."""
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)

@@ -46,7 +46,24 @@ class Node(Base):
     port_first: Mapped[int] = mapped_column(default=0)
     port_last: Mapped[int] = mapped_column(default=0)
 
+    relearn: Mapped[bool] = mapped_column(default=False)
+    """The Brain came back from a backup and has not yet asked this node what happened since."""
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """`wire.messages.NodeFacts` as the node last sent them."""
     overrides: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """What the operator decided instead: region, tags, environment, address, slots."""
+
+
+class Restore(Base):
+    """The Brain came back from a backup. What happened between `backup_at` and then, only nodes remember."""
+
+    __tablename__ = "restores"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_id)
+    backup_id: Mapped[str] = mapped_column(String(16))
+    backup_at: Mapped[datetime]
+    restored_at: Mapped[datetime]
+    began_at: Mapped[datetime | None]
+    """When a Brain first ran after it."""
+    learned_at: Mapped[datetime | None]
+    """Until then nothing is placed: what seems to wait for a node may run on one that has not come back yet."""

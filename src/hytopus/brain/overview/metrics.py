@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
+from hytopus.brain.backups.models import RunState
+from hytopus.brain.backups.queries import Standing, standing
 from hytopus.brain.http.edge import Edge
 from hytopus.brain.nodes.states import NodeState
 from hytopus.brain.overview.queries import Overview, overview
@@ -30,9 +32,9 @@ _LOADS: Final = (
 async def exposition(edge: Edge, loads: Mapping[str, NodeLoad]) -> bytes:
     """All metrics in Prometheus' text format. `loads` is what each node's last heartbeat said, by node id."""
     async with edge.database.read() as session:
-        numbers = await overview(session)
+        numbers, backups = await overview(session), await standing(session)
     registry = CollectorRegistry()
-    registry.register(_Once([*_counts(numbers), *_nodes(numbers, loads), *_edge(edge)]))
+    registry.register(_Once([*_counts(numbers), *_nodes(numbers, loads), *_edge(edge), *_backups(backups)]))
     return generate_latest(edge.metrics.registry) + generate_latest(registry)
 
 
@@ -87,3 +89,27 @@ def _edge(edge: Edge) -> Iterator[Metric]:
         requests.add_metric([operation, outcome], count)
     yield requests
     yield GaugeMetricFamily("hytopus_live_streams", "Live responses that are open.", value=edge.streams.open)
+
+
+def _backups(known: Standing) -> Iterator[Metric]:
+    """The age of the last good backup is `time() - hytopus_backup_last_success_timestamp_seconds`."""
+    good, ended = known.last_good, known.last_ended
+    if ended is not None:
+        failed = ended.state is RunState.FAILED
+        yield GaugeMetricFamily("hytopus_backup_last_failed", "1 if the last backup failed.", value=failed)
+    if good is None or good.finished_at is None or good.started_at is None:
+        return
+    yield GaugeMetricFamily(
+        "hytopus_backup_last_success_timestamp_seconds",
+        "When the last good one ended.",
+        value=good.finished_at.timestamp(),
+    )
+    seconds = (good.finished_at - good.started_at).total_seconds()
+    yield GaugeMetricFamily("hytopus_backup_last_duration_seconds", "How long it took.", value=seconds)
+    yield GaugeMetricFamily("hytopus_backup_last_size_bytes", "Its size.", value=good.size)
+    if good.verified_at is not None:
+        yield GaugeMetricFamily(
+            "hytopus_backup_last_verified_timestamp_seconds",
+            "When the last good one was restored on trial.",
+            value=good.verified_at.timestamp(),
+        )
