@@ -18,13 +18,17 @@ SLOW_TESTS = $(wildcard tests/e2e)
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1 \2/' | awk '{printf "  make %-12s", $$2; $$1=$$2=""; print substr($$0, 3)}'
 
+# What the panel is made of: a change to any of it builds it anew.
+PANEL_SOURCES := $(shell find panel/app panel/i18n panel/public -type f 2>/dev/null) panel/nuxt.config.ts
+
 .PHONY: up
 up: environment ## Start Hytopus on this machine (DEMO=0: without the demo network)
 	@exec $(BIN)/hytopus up $(UP)
 
 .PHONY: test
-test: environment ## Run all tests; installs the services they need
+test: environment panel ## Run all tests; installs the services they need
 	@$(BIN)/python -m tests.services
+	@echo "==> panel" && tools/panel npm test --silent
 	@echo "==> tests without a game"
 	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal $(FAST_TESTS) $(ARGS)
 ifneq ($(SLOW_TESTS),)
@@ -33,12 +37,24 @@ ifneq ($(SLOW_TESTS),)
 endif
 
 .PHONY: check
-check: environment ## Check format, lint, types, import contracts and sizes
+check: environment panel/node_modules/stamp ## Check format, lint, types, import contracts and sizes, of the panel too
 	@echo "==> format" && $(BIN)/ruff format --check .
 	@echo "==> lint" && $(BIN)/ruff check .
 	@echo "==> types" && $(BIN)/mypy
 	@echo "==> imports" && $(BIN)/lint-imports
 	@echo "==> sizes" && $(BIN)/python tools/check_size.py
+	@tools/panel check
+
+.PHONY: panel
+panel: panel/.output/stamp ## Build the web panel, which the Brain then serves
+
+.PHONY: panel-dev
+panel-dev: panel/node_modules/stamp ## Serve the panel with hot reload; BRAIN=http://127.0.0.1:8420 is whose API it uses
+	@HYTOPUS_PANEL_BRAIN=$(or $(BRAIN),http://127.0.0.1:8420) tools/panel npm run dev
+
+.PHONY: panel-client
+panel-client: panel/node_modules/stamp ## Generate the panel's client from the API
+	@tools/panel client
 
 .PHONY: simulation
 simulation: environment ## Run the simulation for a long time
@@ -62,15 +78,24 @@ format: environment ## Format the code and mend what can be mended
 
 .PHONY: clean
 clean: ## Remove caches and build products
-	@rm -rf .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@rm -rf .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist panel/.nuxt panel/.output*
 	@find src tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 .PHONY: distclean
 distclean: clean ## Remove the environment too
-	@rm -rf .venv
+	@rm -rf .venv panel/node_modules
 
 .PHONY: environment
 environment: .venv/stamp ## Make .venv
 
 .venv/stamp: requirements/dev.txt requirements/uv.txt pyproject.toml tools/environment
 	@tools/environment
+
+.venv/node/stamp: requirements/panel.txt | .venv/stamp
+	@tools/panel node
+
+panel/node_modules/stamp: panel/package.json panel/package-lock.json panel/.npmrc | .venv/node/stamp
+	@tools/panel packages
+
+panel/.output/stamp: $(PANEL_SOURCES) panel/node_modules/stamp
+	@tools/panel build

@@ -3,6 +3,13 @@ import { globSync, readFileSync } from 'node:fs'
 // The panel is built to static files that the Brain serves; nothing is fetched from elsewhere at run time.
 const brain = process.env.HYTOPUS_PANEL_BRAIN ?? 'http://127.0.0.1:8420'
 
+/** Nuxt does not know the types of what builds its static files. */
+const nitro: object = {
+  prerender: { crawlLinks: false, routes: ['/'] },
+  compressPublicAssets: { gzip: true, brotli: true },
+  output: { dir: process.env.HYTOPUS_PANEL_OUTPUT ?? '.output' },
+}
+
 export default defineNuxtConfig({
   modules: ['@nuxt/ui', '@vueuse/nuxt', '@nuxt/eslint'],
   ssr: false,
@@ -24,7 +31,7 @@ export default defineNuxtConfig({
   ui: { fonts: false },
   experimental: { payloadExtraction: false, appManifest: false },
   compatibilityDate: '2026-11-01',
-  nitro: { prerender: { crawlLinks: false, routes: ['/'] } },
+  nitro,
   vite: { server: { proxy: { '/api': { target: brain, changeOrigin: false } } }, worker: { format: 'es' } },
   typescript: { strict: true, tsConfig: { compilerOptions: { noUncheckedIndexedAccess: true } } },
   telemetry: false,

@@ -3,5 +3,5 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   resolve: { alias: { '~': fileURLToPath(new URL('./app', import.meta.url)) } },
-  test: { environment: 'happy-dom', include: ['tests/unit/**/*.test.ts'] },
+  test: { environment: 'happy-dom', isolate: false, include: ['tests/unit/**/*.test.ts'] },
 })

@@ -23,6 +23,7 @@ from hytopus.brain.http.edge import Edge
 from hytopus.brain.http.metrics import Metrics
 from hytopus.brain.http.middleware import BodyLimit, RequestLog
 from hytopus.brain.http.routing import PREFIX, mounted_routes
+from hytopus.brain.http.security import SecurityHeaders
 from hytopus.brain.http.streams import Streams
 from hytopus.brain.templates.queries import Usage
 from hytopus.errors import HytopusError
@@ -76,6 +77,7 @@ def build_app(
     idempotency.install(app)
     app.add_middleware(BodyLimit, most=MAX_BODY_BYTES)
     app.add_middleware(RequestLog)
+    app.add_middleware(SecurityHeaders)
     for router in features:
         app.include_router(router, prefix=PREFIX, dependencies=SECURITY, responses=ALWAYS)
     for router in outside:

@@ -31,6 +31,7 @@ from hytopus.brain.http.streams import Streams
 from hytopus.brain.instances.loops import run_loops
 from hytopus.brain.instances.queries import usage
 from hytopus.brain.nodes.presence import Presence
+from hytopus.brain.panel import serve as panel
 from hytopus.brain.settings import BrainSettings, LogSettings
 from hytopus.brain.templates.sweeper import run_sweeper
 from hytopus.brain.web import WebServer
@@ -101,6 +102,7 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
             API,
             outside=OUTSIDE,
         )
+        panel.install(app, await panel.open_panel(settings.http.panel, store))
         gateway: Gateway = node_side["gateway"]
         async with (
             _looping(settings, database, node_side["presence"], store, clock, backups),

@@ -36,6 +36,8 @@ class HttpSettings(BaseModel):
     """A PEM file with the certificate chain; with it, the API is served over HTTPS."""
     certificate_key: Path | None = None
     """The certificate's private key."""
+    panel: Path | None = None
+    """Folder with a built panel. Unless set: the one in the package, or `panel/.output/public` of a checkout."""
     trusted_proxies: list[str] = []
     """Addresses of proxies whose `X-Forwarded-For` is believed."""
 

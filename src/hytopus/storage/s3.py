@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
+from urllib.parse import urljoin
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
@@ -67,6 +68,13 @@ class S3Store:
             "upload_part", expires_s, Key=key, UploadId=upload_id, PartNumber=number, ChecksumSHA256=checksum
         )
         return SignedRequest(url, {"x-amz-checksum-sha256": checksum})
+
+    async def origin(self) -> str | None:
+        """Scheme, host and port of the addresses that are signed; none without keys to sign with."""
+        try:
+            return urljoin(await self.presign_get("any"), "/").rstrip("/")
+        except NoCredentialsError:
+            return None
 
     async def create_upload(self, key: str) -> str:
         answer = await self._call("create_multipart_upload", key, Key=key, ChecksumAlgorithm="SHA256")

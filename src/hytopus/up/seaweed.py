@@ -104,6 +104,7 @@ def command(program: Path, directory: Path, ports: Ports) -> list[str]:
         "-admin.ui=false",
         "-webdav=false",
         "-s3.autoCreateBucket=false",
+        "-s3.allowedOrigins=*",  # browsers upload to signed addresses, which are worth the same without a browser
         f"-bucket={BUCKET}",
         f"-s3.config={directory / 's3.json'}",
         *_port_options(ports),

@@ -48,9 +48,7 @@ class RequestLog:
             nonlocal status, answered
             if message["type"] == "http.response.start":
                 status, answered = message["status"], clock.monotonic()
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = scope["state"]["request_id"]
-                headers["X-Content-Type-Options"] = "nosniff"
+                MutableHeaders(scope=message)["X-Request-ID"] = scope["state"]["request_id"]
             await send(message)
 
         try:

@@ -1,0 +1,1 @@
+"""The web panel: static files that the Brain serves beside its API."""
