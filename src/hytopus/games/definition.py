@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hytopus.errors import HytopusError
+from hytopus.games.restart import RestartPolicy
 from hytopus.layers.rules import Variable, VariableName
 
 
@@ -183,6 +184,7 @@ class Game(_Model):
     ready: Readiness = Readiness()
     stop: Stop = Stop()
     exit: ExitCodes = ExitCodes()
+    restart: RestartPolicy = RestartPolicy()
     players: Players = Players()
     resources: Resources = Resources()
     variables: dict[VariableName, Variable] = Field(default_factory=dict)

@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from hytopus.node.runner.errors import BadAssignment
+from hytopus.node.runner.restarts import History
 from hytopus.node.runner.waiting import Blocking
 from hytopus.node.runtime.base import NoSpaceLeft
 from hytopus.wire.messages import NodeStatus, PrepareInstance, Problem
@@ -45,6 +46,16 @@ class Record:
     step: str = ""
     started: int = 0
     """The generation of the last start: the container's, if there is one."""
+    attempt: int = 1
+    """Counts the starts within a generation: more than 1 for those the node made by itself."""
+    restart: str = ""
+    """The restart policy as JSON; empty: the game's."""
+    autostart: bool = False
+    """Started again when it ended while nobody watched."""
+    history: History = History()
+    """Starts by itself that count."""
+    retry_at: datetime | None = None
+    """It waits until then to be started again."""
     started_at: datetime | None = None
     exit_code: int | None = None
     exit_kind: str = ""

@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from hytopus.games.definition import Game, Image
+from hytopus.games.restart import RestartOn, RestartPolicy
 from hytopus.node.journal import Record
 from hytopus.node.runtime.base import ContainerState
 from hytopus.wire.messages import NodeStatus, PrepareInstance
 
-UNKNOWN_GAME: Final = Game(name="unknown", title="Unknown", image=Image(reference=""), command=(), ports=())
+UNKNOWN_GAME: Final = Game(
+    name="unknown",
+    title="Unknown",
+    image=Image(reference=""),
+    command=(),
+    ports=(),
+    restart=RestartPolicy(on=RestartOn.NEVER),
+)
 """Stops by signal, with a minute to save: what suits a server nobody knows anything about."""
 
 
@@ -20,6 +28,7 @@ def record_of(state: ContainerState) -> Record:
         state.generation,
         NodeStatus.RUNNING,
         started=state.generation,
+        attempt=state.attempt,
         started_at=state.started_at,
         adopted=True,
     )

@@ -84,6 +84,10 @@ class InstanceReport:
     players: tuple[str, ...] = ()
     restored: bool = False
     """Not seen to happen: part of an inventory, or an end that was found when the agent or the engine came back."""
+    attempt: int = 0
+    """Starts within this generation: 1 for the one that was commanded, more with each that the node made by itself."""
+    retry_in: float | None = None
+    """Seconds until the node starts it again; it waits for that while `starting`, and `problem` says what happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +228,10 @@ class PrepareInstance:
 class StartInstance:
     instance_id: str
     generation: int
+    restart: str = ""
+    """The policy as JSON (`games.restart.RestartPolicy`); empty: the game's."""
+    autostart: bool = False
+    """Start it again, too, when it ended while nobody watched: its machine was rebooted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ log = get_logger(__name__)
 
 async def destroy(instance: Instance, generation: int) -> None:
     """Remove container, volume, directory, logs and record, then report `destroyed`; tries until all is gone."""
-    instance.record = replace(instance.record, destroying=True, generation=generation)
+    instance.record = replace(instance.record, destroying=True, generation=generation, retry_at=None)
     await instance.write_down()
     delays = backoff(0.5, 60)
     while errors := await _undo(instance):

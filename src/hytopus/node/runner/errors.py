@@ -51,6 +51,17 @@ class ReadyTimeout(HytopusError):
     )
 
 
+class CrashLoop(HytopusError):
+    code: ClassVar[str] = "crash_loop"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = (
+        "{instance} was started again {count} times within {seconds:g} s and is left alone. The last time: {why}"
+    )
+    remedy: ClassVar[str] = (
+        "Its crashes say why (`hytopus crash list --instance {instance}`); `hytopus instance start` tries again."
+    )
+
+
 class ContainerVanished(HytopusError):
     code: ClassVar[str] = "container_vanished"
     status: ClassVar[int] = 409

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from hytopus.errors import HytopusError
@@ -22,6 +23,8 @@ class Outcome:
     exit_kind: str = ""
     oom_killed: bool = False
     error: HytopusError | None = None
+    at: datetime | None = None
+    """When the process ended, if the engine knows."""
 
 
 def unrequested(instance: str, game: Game, state: ContainerState | None, *, ready: bool) -> Outcome:
@@ -31,10 +34,10 @@ def unrequested(instance: str, game: Game, state: ContainerState | None, *, read
     code = state.exit_code or 0
     kind = game.classify(code, oom=state.oom_killed)
     if kind is ExitKind.RESTART or (ready and kind is ExitKind.CLEAN):
-        return Outcome(NodeStatus.STOPPED, code, kind)
+        return Outcome(NodeStatus.STOPPED, code, kind, at=state.finished_at)
     why = _why(code, kind, oom=state.oom_killed)
     error = Exited(instance=instance, why=why) if ready else ExitedAtOnce(instance=instance, why=why)
-    return Outcome(NodeStatus.FAILED, code, kind, state.oom_killed, error)
+    return Outcome(NodeStatus.FAILED, code, kind, state.oom_killed, error, state.finished_at)
 
 
 def requested(instance: str, game: Game, state: ContainerState | None, *, waited: float | None) -> Outcome:

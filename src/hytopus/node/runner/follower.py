@@ -37,6 +37,11 @@ class Position:
     """… which was the `same`-th line with that stamp."""
     ready: bool = False
     players: tuple[str, ...] = ()
+    attempt: int = 1
+
+    @property
+    def start(self) -> tuple[int, int]:
+        return self.generation, self.attempt
 
 
 class Follower:
@@ -69,13 +74,13 @@ class Follower:
     def players(self) -> tuple[str, ...]:
         return self._position.players
 
-    async def run(self, generation: int, *, resume: bool) -> None:
+    async def run(self, generation: int, attempt: int, *, resume: bool) -> None:
         """`resume`: the container was started by an earlier agent."""
         self._lines.begin()
-        self._position = Position(generation, ready=self._ready is None)
+        self._position = Position(generation, ready=self._ready is None, attempt=attempt)
         try:
             if resume:
-                await self._recall(generation)
+                await self._recall(self._position.start)
             if self._position.ready:
                 self.ready.set()
             await self._read()
@@ -113,7 +118,7 @@ class Follower:
         return (
             state is not None
             and state.status is ContainerStatus.RUNNING
-            and state.generation == self._position.generation
+            and state.start == self._position.start
         )
 
     def _take(self, at: datetime, text: str) -> None:
@@ -140,10 +145,10 @@ class Follower:
             self._position = replace(self._position, players=players)
             self.players_changed.set()
 
-    async def _recall(self, generation: int) -> None:
+    async def _recall(self, start: tuple[int, int]) -> None:
         """Take up where an earlier agent was, with the lines before that for people who look back."""
         position = await self._blocking(_load, self._file)
-        if position is None or position.generation != generation or position.at is None:
+        if position is None or position.start != start or position.at is None:
             return
         self._position, self._saved = position, position.number
         if position.players:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +111,8 @@ class Host:
     engine_patience: float = 60
     """Seconds a start waits for an engine that is away; a stop and a destroy wait for ever."""
     blocking: Blocking = asyncio.to_thread
+    chance: Callable[[], float] = random.random
+    """0 to 1: spreads servers that crashed together."""
     building: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
     starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     """More containers at once do not start any sooner (measured: 4 on 2 cores)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from hytopus.errors import HytopusError
 from hytopus.games.definition import Game
+from hytopus.games.restart import RestartPolicy
 from hytopus.kit.backoff import backoff
 from hytopus.kit.logs import get_logger
 from hytopus.node.journal import Record
@@ -51,6 +53,7 @@ FRESH: Final[Mapping[str, Any]] = {
     "log_tail": (),
     "killing": False,
     "started_at": None,
+    "retry_at": None,
 }
 """What a new attempt forgets of the one before."""
 
@@ -90,6 +93,15 @@ class Instance:
             return _parse_game(self.record.assignment.game)
         except ValidationError as error:
             raise BadAssignment(instance=self.name, why=f"its game is not valid: {error.errors()[0]['msg']}") from error
+
+    @property
+    def policy(self) -> RestartPolicy:
+        """The game's, where the Brain sent none (or one that a later release understands)."""
+        try:
+            return RestartPolicy.model_validate_json(self.record.restart) if self.record.restart else self.game.restart
+        except ValidationError as error:
+            log.warning("the restart policy makes no sense; taking the game's", instance=self.id, why=str(error))
+            return self.game.restart
 
     @property
     def mask(self) -> Mask:
@@ -171,7 +183,7 @@ class Instance:
 
     def standing(self) -> InstanceReport:
         """How things are."""
-        return report_of(self.record, players=self.players)
+        return report_of(self.record, players=self.players, now=self.host.clock.now())
 
     def progress(self, step: str, fraction: float) -> None:
         """Tell how far the preparation is, at most twice a second."""
@@ -233,7 +245,7 @@ class Instance:
     async def _follow_to_the_end(self, follower: Follower, before: asyncio.Task[None] | None, *, resume: bool) -> None:
         if before:
             await wait_for(before)
-        await follower.run(self.record.started, resume=resume)
+        await follower.run(self.record.started, self.record.attempt, resume=resume)
         self.poke()
 
     async def _save(self, *, durable: bool, strict: bool) -> None:
@@ -252,7 +264,8 @@ def _parse_game(text: str) -> Game:
     return Game.model_validate_json(text)
 
 
-def report_of(record: Record, *, players: tuple[str, ...] = ()) -> InstanceReport:
+def report_of(record: Record, *, now: datetime, players: tuple[str, ...] = ()) -> InstanceReport:
+    retry_in = None if record.retry_at is None else max((record.retry_at - now).total_seconds(), 0.0)
     return InstanceReport(
         instance_id=record.instance_id,
         generation=record.generation,
@@ -267,4 +280,6 @@ def report_of(record: Record, *, players: tuple[str, ...] = ()) -> InstanceRepor
         timings_ms=record.timings_ms,
         players=players,
         restored=record.unwatched,
+        attempt=record.attempt,
+        retry_in=retry_in,
     )

@@ -10,14 +10,14 @@ from typing import Any
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.node.journal import Record
-from hytopus.node.runner.conclude import conclude
+from hytopus.node.runner.again import comes_again
 from hytopus.node.runner.destroy import destroy
 from hytopus.node.runner.errors import AgentFault
 from hytopus.node.runner.exits import unrequested
 from hytopus.node.runner.host import Host
 from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.prepare import prepare
-from hytopus.node.runner.start import live, start
+from hytopus.node.runner.start import keep_up, start, start_over
 from hytopus.node.runner.states import Verdict, judge
 from hytopus.node.runner.stop import is_running, stop
 from hytopus.node.runner.waiting import wait_for
@@ -103,7 +103,7 @@ class Runner:
             case PrepareInstance():
                 return prepare(self.instance, command)
             case StartInstance():
-                return start(self.instance, command.generation)
+                return start(self.instance, command)
             case StopInstance():
                 return stop(self.instance, command.generation, kill=command.kill)
             case DestroyInstance():
@@ -136,7 +136,8 @@ def _is_same(command: InstanceCommand, other: InstanceCommand | None) -> bool:
 async def _resume(instance: Instance, settled: asyncio.Event) -> None:
     """Take over what an earlier agent held, without starting anything anew.
 
-    A preparation, or a start that has no container yet, waits for the Brain to repeat its command.
+    A preparation, or a start that was commanded and has no container yet, waits for the Brain to repeat its command.
+    A start by itself goes on: the Brain may be away, and knows nothing of it.
     """
     try:
         record = instance.record
@@ -155,7 +156,7 @@ async def _resume(instance: Instance, settled: asyncio.Event) -> None:
 async def _adopt(instance: Instance, settled: asyncio.Event) -> None:
     record = instance.record
     state = await instance.insist(lambda: instance.host.runtime.inspect(instance.id))
-    if state and (state.generation != record.started or state.status is ContainerStatus.CREATED):
+    if state and (state.start != (record.started, record.attempt) or state.status is ContainerStatus.CREATED):
         state = None  # of an earlier start, or not started yet
     if is_running(state):
         assert state, "a running one"
@@ -165,8 +166,13 @@ async def _adopt(instance: Instance, settled: asyncio.Event) -> None:
         instance.record = replace(instance.record, started_at=state.started_at)
         settled.set()
         instance.poke()
-        await live(instance, state, resume=True)
+        await keep_up(instance, state, resume=True)
     elif record.status is NodeStatus.RUNNING or (record.status is NodeStatus.STARTING and state):
         instance.follow(resume=True)
         ready = record.status is NodeStatus.RUNNING
-        await conclude(instance, unrequested(instance.name, instance.game, state, ready=ready), unwatched=True)
+        outcome = unrequested(instance.name, instance.game, state, ready=ready)
+        if await comes_again(instance, outcome, unwatched=True, waiting=settled.set):
+            await start_over(instance)
+    elif record.status is NodeStatus.STARTING and (record.attempt > 1 or record.retry_at is not None):
+        settled.set()
+        await start_over(instance)

@@ -40,6 +40,7 @@ def spec_of(record: Record, game: Game, built: Built) -> ContainerSpec:
         instance_id=record.instance_id,
         instance_name=assignment.name,
         generation=record.generation,
+        attempt=record.attempt,
         image=game.image.reference,
         command=[render_text(part, variables, where=f"the command of the game {game.name}") for part in game.command],
         mount=built.mount,

@@ -6,17 +6,18 @@ from dataclasses import replace
 from typing import Any, Final
 
 from hytopus.kit.logs import get_logger
-from hytopus.node.runner.conclude import conclude, keep_log, tail_of
+from hytopus.node.runner.again import await_turn, comes_again
 from hytopus.node.runner.errors import InstanceNotPrepared, ReadyTimeout
-from hytopus.node.runner.exits import unrequested
+from hytopus.node.runner.exits import Outcome, unrequested
 from hytopus.node.runner.instance import FRESH, Instance
 from hytopus.node.runner.prepare import ensure_image, require_free_ports
+from hytopus.node.runner.restarts import History
 from hytopus.node.runner.spec import spec_of
 from hytopus.node.runner.states import AT_REST
 from hytopus.node.runner.stop import end, is_running, quiet
 from hytopus.node.runner.waiting import finish, race
 from hytopus.node.runtime.base import ContainerSpec, ContainerState, ImageMissing
-from hytopus.wire.messages import NodeStatus
+from hytopus.wire.messages import NodeStatus, StartInstance
 
 log = get_logger(__name__)
 
@@ -28,37 +29,74 @@ PLAYERS_SECONDS: Final = 1.0
 """Between two reports of who is on."""
 
 
-async def start(instance: Instance, generation: int) -> None:
-    """Start the container and stay with it until it has ended."""
-    host, was = instance.host, instance.record.status
-    began = host.clock.monotonic()
+async def start(instance: Instance, command: StartInstance) -> None:
+    """Start the container and stay with the server, over starts by itself, until it has ended for good."""
     if not instance.record.prepared:
-        instance.record = replace(instance.record, generation=generation)
+        instance.record = replace(instance.record, generation=command.generation)
         raise InstanceNotPrepared(instance=instance.name)
-    await instance.advance(NodeStatus.STARTING, step="container", generation=generation, started=generation, **FRESH)
+    was = instance.record.status
+    await instance.advance(
+        NodeStatus.STARTING,
+        step="container",
+        generation=command.generation,
+        started=command.generation,
+        attempt=1,
+        restart=command.restart,
+        autostart=command.autostart,
+        history=History(),
+        **FRESH,
+    )
     if was not in AT_REST or was is NodeStatus.FAILED:
         await quiet(instance)
+    await keep_up(instance, await _launch(instance, patience=instance.host.engine_patience))
+
+
+async def start_over(instance: Instance) -> None:
+    """Go on with a start by itself: wait for its moment if that has not come, then as above."""
+    if instance.record.retry_at is not None:
+        await await_turn(instance)
+    await keep_up(instance, await _launch_again(instance))
+
+
+async def keep_up(instance: Instance, state: ContainerState, *, resume: bool = False) -> None:
+    """Stay with a container that was started, and start it again as often as its policy says.
+
+    `resume`: an earlier agent started it.
+    """
+    while await comes_again(instance, await _live(instance, state, resume=resume)):
+        state, resume = await _launch_again(instance), False
+
+
+async def _launch_again(instance: Instance) -> ContainerState:
+    """For an engine that is away it waits as long as it takes: nobody is there who would ask once more."""
+    await instance.advance(NodeStatus.STARTING, durable=True, step="container", **FRESH)
+    await quiet(instance)
+    return await _launch(instance, patience=None)
+
+
+async def _launch(instance: Instance, *, patience: float | None) -> ContainerState:
+    host = instance.host
+    began = host.clock.monotonic()
     await require_free_ports(instance, instance.record.assignment.ports)
     built = instance.built = instance.built or await host.directories.reopen(instance.id)
     instance.poked.clear()
-    state = await _start_container(instance, spec_of(instance.record, instance.game, built))
+    state = await _start_container(instance, spec_of(instance.record, instance.game, built), patience)
     _note(instance, "container", host.clock.monotonic() - began, started_at=state.started_at or host.clock.now())
-    await live(instance, state, resume=False)
+    return state
 
 
-async def live(instance: Instance, state: ContainerState, *, resume: bool) -> None:
-    """Stay with a container that was started, through readiness to its end."""
+async def _live(instance: Instance, state: ContainerState, *, resume: bool) -> Outcome:
+    """Through readiness to the end, and what that means."""
     instance.follow(resume=resume)
     instance.lost_sight = False
     if not is_running(state):
         ready = instance.record.status is NodeStatus.RUNNING
-        await conclude(instance, unrequested(instance.name, instance.game, state, ready=ready))
-        return
-    if instance.record.status is NodeStatus.STARTING and not await _become_ready(instance):
-        return
+        return unrequested(instance.name, instance.game, state, ready=ready)
+    if instance.record.status is NodeStatus.STARTING and (failure := await _become_ready(instance)):
+        return failure
     _, ended = await race(instance.ended(), _tell_players(instance))
     ended = await _look_again(instance, ended)
-    await conclude(instance, unrequested(instance.name, instance.game, ended, ready=True))
+    return unrequested(instance.name, instance.game, ended, ready=True)
 
 
 async def _look_again(instance: Instance, ended: ContainerState | None) -> ContainerState | None:
@@ -69,24 +107,25 @@ async def _look_again(instance: Instance, ended: ContainerState | None) -> Conta
     return await instance.insist(lambda: instance.host.runtime.inspect(instance.id))
 
 
-async def _start_container(instance: Instance, spec: ContainerSpec) -> ContainerState:
+async def _start_container(instance: Instance, spec: ContainerSpec, patience: float | None) -> ContainerState:
     host = instance.host
     async with host.starting:
         try:
-            return await _insist_start(instance, spec)
+            return await _insist_start(instance, spec, patience)
         except ImageMissing:
             host.images.forget(spec.image)
             await ensure_image(instance)
-            return await _insist_start(instance, spec)
+            return await _insist_start(instance, spec, patience)
 
 
-async def _insist_start(instance: Instance, spec: ContainerSpec) -> ContainerState:
+async def _insist_start(instance: Instance, spec: ContainerSpec, patience: float | None) -> ContainerState:
     """A start that was begun is awaited even when cancelled: otherwise a container could appear after the stop."""
     runtime = instance.host.runtime
-    return await instance.insist(lambda: finish(runtime.start(spec)), patience=instance.host.engine_patience)
+    return await instance.insist(lambda: finish(runtime.start(spec)), patience=patience)
 
 
-async def _become_ready(instance: Instance) -> bool:
+async def _become_ready(instance: Instance) -> Outcome | None:
+    """None once it is; else why it is not going to be."""
     clock, timeout = instance.host.clock, instance.game.ready.timeout
     started_at = instance.record.started_at or clock.now()
     left = timeout - (clock.now() - started_at).total_seconds()
@@ -94,13 +133,11 @@ async def _become_ready(instance: Instance) -> bool:
     if index == 0:
         _note(instance, "ready", (clock.now() - started_at).total_seconds())
         await instance.advance(NodeStatus.RUNNING)
-        return True
+        return None
     if index == 1:
         ended = await _look_again(instance, ended)
-        await conclude(instance, unrequested(instance.name, instance.game, ended, ready=False))
-    else:
-        await _give_up(instance, timeout)
-    return False
+        return unrequested(instance.name, instance.game, ended, ready=False)
+    return await _give_up(instance, timeout)
 
 
 async def _until_ready(instance: Instance) -> None:
@@ -115,7 +152,7 @@ async def _until_ready(instance: Instance) -> None:
         await instance.host.clock.sleep(probe.interval)
 
 
-async def _give_up(instance: Instance, timeout: float) -> None:
+async def _give_up(instance: Instance, timeout: float) -> Outcome:
     assert instance.follower, "as above"
     ready = instance.game.ready
     if not instance.follower.ready.is_set():
@@ -123,10 +160,8 @@ async def _give_up(instance: Instance, timeout: float) -> None:
     else:
         why = f"port {ready.probe.port if ready.probe else ''} did not answer"
     state, _ = await end(instance, kill=True)
-    await instance.drained(1)
-    await keep_log(instance)
     error = ReadyTimeout(instance=instance.name, seconds=timeout, why=why)
-    await instance.fail(error, log_tail=tail_of(instance), exit_code=state.exit_code if state else None)
+    return Outcome(NodeStatus.FAILED, state.exit_code if state else None, error=error)
 
 
 async def _tell_players(instance: Instance) -> None:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Final
 
 from hytopus.kit.logs import get_logger
-from hytopus.node.runner.conclude import conclude
+from hytopus.node.runner.conclude import conclude, gather
 from hytopus.node.runner.exits import requested
 from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.waiting import within
@@ -24,6 +24,8 @@ LIVE: Final = frozenset({NodeStatus.STARTING, NodeStatus.RUNNING, NodeStatus.STO
 
 async def stop(instance: Instance, generation: int, *, kill: bool) -> None:
     """Stop the server and report how it ended; where nothing runs, it is `stopped` at once."""
+    if instance.record.retry_at is not None:  # it ended, and waits: there is nothing to be stopped
+        await instance.advance(NodeStatus.STOPPED, generation=generation, retry_at=None, problem=None)
     was_live = instance.record.status in LIVE
     if was_live:
         await instance.advance(NodeStatus.STOPPING, generation=generation, killing=kill, problem=None)
@@ -36,8 +38,11 @@ async def stop(instance: Instance, generation: int, *, kill: bool) -> None:
     waited = None
     if is_running(state):
         state, waited = await end(instance, kill=kill)
-    ours = state if state and state.generation == instance.record.started and state.exit_code is not None else None
-    await conclude(instance, requested(instance.name, instance.game, ours, waited=waited))
+    begun = (instance.record.started, instance.record.attempt)
+    ours = state if state and state.start == begun and state.exit_code is not None else None
+    outcome = requested(instance.name, instance.game, ours, waited=waited)
+    await gather(instance, outcome)
+    await conclude(instance, outcome)
 
 
 async def quiet(instance: Instance) -> None:

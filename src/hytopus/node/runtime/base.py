@@ -101,6 +101,8 @@ class ContainerSpec:
     stop_signal: str = "SIGTERM"
     """What the engine sends when the engine itself shuts down with the machine, and for how many seconds it waits."""
     stop_grace: float = 60
+    attempt: int = 1
+    """Counts the starts within a generation: the node's own."""
 
 
 class ContainerStatus(StrEnum):
@@ -120,6 +122,12 @@ class ContainerState:
     oom_killed: bool = False
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    attempt: int = 1
+
+    @property
+    def start(self) -> tuple[int, int]:
+        """Which start it belongs to: generation and attempt."""
+        return self.generation, self.attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +165,9 @@ class Runtime(Protocol):
         ...
 
     async def start(self, spec: ContainerSpec) -> ContainerState:
-        """Create and start the container, replacing an ended one of an older generation.
+        """Create and start the container, replacing an ended one of an older generation or attempt.
 
-        A running container of the same generation is left alone and reported. Raises `ImageMissing`, `PortTaken`,
+        A running container of the same generation and attempt is left alone and reported. Raises `ImageMissing`, `PortTaken`,
         `NoSpaceLeft`, `ContainerFault`, `RuntimeUnavailable`; after an error nothing of the container is left.
         """
         ...

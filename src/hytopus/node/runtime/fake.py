@@ -223,10 +223,10 @@ class FakeRuntime:
 
     def _kept(self, existing: FakeContainer, spec: ContainerSpec) -> bool:
         """As with the real engine: see `docker.containers.kept`."""
-        generation = existing.spec.generation
-        if generation > spec.generation:
+        generation, start, wanted = existing.spec.generation, existing.state().start, (spec.generation, spec.attempt)
+        if start > wanted:
             self._fault(spec, f"a newer one is here (generation {generation}, asked for {spec.generation})")
-        if generation == spec.generation:
+        if start == wanted:
             return True
         if existing.running:
             self._fault(spec, f"the one of generation {generation} still runs; stop it first")

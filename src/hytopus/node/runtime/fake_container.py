@@ -40,6 +40,7 @@ class FakeContainer:
         return ContainerState(
             instance_id=self.spec.instance_id,
             generation=self.spec.generation,
+            attempt=self.spec.attempt,
             status=ContainerStatus.RUNNING if self.running else ContainerStatus.EXITED,
             exit_code=self._exit_code,
             oom_killed=self._oom_killed,

@@ -264,6 +264,8 @@ class InstanceReport(_message.Message):
     TIMINGS_MS_FIELD_NUMBER: _builtins.int
     PLAYERS_FIELD_NUMBER: _builtins.int
     RESTORED_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    RETRY_IN_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     generation: _builtins.int
     status: Global___NodeStatus.ValueType
@@ -280,6 +282,10 @@ class InstanceReport(_message.Message):
     oom_killed: _builtins.bool
     restored: _builtins.bool
     """Part of an inventory: nothing new happened, this is how things stand."""
+    attempt: _builtins.int
+    """Starts within this generation: 1 for the one that was commanded, more with each that the node made by itself."""
+    retry_in: _builtins.float
+    """Seconds until the node starts it again; it waits for that while `starting`, and `problem` says what happened."""
     @_builtins.property
     def problem(self) -> _common_pb2.Problem: ...
     @_builtins.property
@@ -306,14 +312,21 @@ class InstanceReport(_message.Message):
         timings_ms: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         players: _abc.Iterable[_builtins.str] | None = ...,
         restored: _builtins.bool = ...,
+        attempt: _builtins.int = ...,
+        retry_in: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "exit_code", b"exit_code", "problem", b"problem"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_retry_in", b"_retry_in", "exit_code", b"exit_code", "problem", b"problem", "retry_in", b"retry_in"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "at", b"at", "exit_code", b"exit_code", "exit_kind", b"exit_kind", "generation", b"generation", "instance_id", b"instance_id", "log_tail", b"log_tail", "oom_killed", b"oom_killed", "players", b"players", "problem", b"problem", "progress", b"progress", "restored", b"restored", "sequence", b"sequence", "status", b"status", "step", b"step", "timings_ms", b"timings_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_retry_in", b"_retry_in", "at", b"at", "attempt", b"attempt", "exit_code", b"exit_code", "exit_kind", b"exit_kind", "generation", b"generation", "instance_id", b"instance_id", "log_tail", b"log_tail", "oom_killed", b"oom_killed", "players", b"players", "problem", b"problem", "progress", b"progress", "restored", b"restored", "retry_in", b"retry_in", "sequence", b"sequence", "status", b"status", "step", b"step", "timings_ms", b"timings_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
+    _WhichOneofReturnType__retry_in: _TypeAlias = _typing.Literal["retry_in"]  # noqa: Y015
+    _WhichOneofArgType__retry_in: _TypeAlias = _typing.Literal["_retry_in", b"_retry_in"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__exit_code) -> _WhichOneofReturnType__exit_code | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__retry_in) -> _WhichOneofReturnType__retry_in | None: ...
 
 Global___InstanceReport: _TypeAlias = InstanceReport  # noqa: Y015
 
@@ -717,17 +730,25 @@ class StartInstance(_message.Message):
 
     INSTANCE_ID_FIELD_NUMBER: _builtins.int
     GENERATION_FIELD_NUMBER: _builtins.int
+    RESTART_FIELD_NUMBER: _builtins.int
+    AUTOSTART_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     generation: _builtins.int
+    restart: _builtins.str
+    """The restart policy as JSON; empty: the game's."""
+    autostart: _builtins.bool
+    """Start it again, too, when it ended while nobody watched: its machine was rebooted."""
     def __init__(
         self,
         *,
         instance_id: _builtins.str = ...,
         generation: _builtins.int = ...,
+        restart: _builtins.str = ...,
+        autostart: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "instance_id", b"instance_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["autostart", b"autostart", "generation", b"generation", "instance_id", b"instance_id", "restart", b"restart"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -91,6 +91,7 @@ class Bed:
             ports_taken=lambda ports: self.taken,
             probe=self._probe,
             count_error=self.engine_errors.append,
+            chance=lambda: 0.5,
         )
         self.agent = Agent(host, facts=NodeFacts(hostname="n1"))
         self._task = asyncio.create_task(self.agent.run())

@@ -17,7 +17,6 @@ def code_of(report: InstanceReport) -> str:
     ("exit_code", "status", "kind", "problem"),
     [
         (0, NodeStatus.STOPPED, "clean", ""),
-        (8, NodeStatus.STOPPED, "restart", ""),
         (7, NodeStatus.FAILED, "configuration", "exited"),
         (3, NodeStatus.FAILED, "crash", "exited"),
     ],

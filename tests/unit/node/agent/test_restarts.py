@@ -41,7 +41,7 @@ async def test_a_running_server_is_adopted_and_not_touched(bed: Bed) -> None:
 
 @pytest.mark.parametrize(
     ("exit_code", "status", "kind"),
-    [(0, "stopped", "clean"), (8, "stopped", "restart"), (1, "failed", "crash"), (7, "failed", "configuration")],
+    [(0, "stopped", "clean"), (1, "failed", "crash"), (7, "failed", "configuration")],
 )
 async def test_a_server_that_ended_meanwhile_is_judged_as_if_we_had_seen_it(
     bed: Bed, exit_code: int, status: str, kind: str
@@ -292,7 +292,7 @@ class Counting(FakeRuntime):
     async def start(self, spec):  # type: ignore[no-untyped-def]
         before = await self.inspect(spec.instance_id)
         state = await super().start(spec)
-        self.started += before is None or before.generation != spec.generation
+        self.started += before is None or before.start != (spec.generation, spec.attempt)
         return state
 
 

@@ -19,6 +19,7 @@ def game(**changes: Any) -> Game:
         "ready": {"log": "Server Booted", "timeout": 60},
         "stop": {"line": "stop", "grace": 20, "signal": "SIGTERM", "signal_grace": 5},
         "exit": {"clean": [0], "restart": [8], "configuration": [7]},
+        "restart": {"on": "never"},
     }
     return Game.model_validate(given | changes)
 

@@ -6,7 +6,7 @@ import resource
 from typing import Any, Final
 
 from hytopus.node.runtime.base import ContainerSpec
-from hytopus.node.runtime.docker.names import GENERATION, INSTANCE, NAME, NODE
+from hytopus.node.runtime.docker.names import ATTEMPT, GENERATION, INSTANCE, NAME, NODE
 from hytopus.node.runtime.docker.volumes import mount_of
 
 _OPEN_FILES: Final = 65_536
@@ -66,6 +66,7 @@ def _labels(spec: ContainerSpec, scope: str) -> dict[str, str]:
         **spec.labels,
         INSTANCE: spec.instance_id,
         GENERATION: str(spec.generation),
+        ATTEMPT: str(spec.attempt),
         NAME: spec.instance_name,
         NODE: scope,
     }

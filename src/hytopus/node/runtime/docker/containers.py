@@ -15,7 +15,7 @@ from hytopus.node.runtime.base import ContainerFault, ContainerSpec, ContainerSt
 from hytopus.node.runtime.docker.client import call
 from hytopus.node.runtime.docker.config import container_config
 from hytopus.node.runtime.docker.errors import is_conflict, is_missing, translated
-from hytopus.node.runtime.docker.names import INSTANCE, NODE, generation_of, name_of, scope_filter
+from hytopus.node.runtime.docker.names import INSTANCE, NODE, attempt_of, generation_of, name_of, scope_filter
 from hytopus.node.runtime.docker.volumes import ensure_volume, remove_volume
 
 _NEVER: Final = "0001-01-01"
@@ -47,15 +47,16 @@ async def list_all(docker: Docker, scope: str) -> list[ContainerState]:
 def kept(existing: ContainerState, spec: ContainerSpec) -> bool:
     """Whether `start` has nothing to do; False means that the existing one is to be replaced.
 
-    A container that ended is not run again under the same generation: that would turn a repeated command into a
-    second life. One that runs is never killed here, because the game in it would not be saved.
+    A container that ended is not run again under the same generation and attempt: that would turn a repeated command
+    into a second life. One that runs is never killed here, because the game in it would not be saved.
     """
-    if existing.generation > spec.generation:
+    wanted = (spec.generation, spec.attempt)
+    if existing.start > wanted:
         why = f"a newer one is here (generation {existing.generation}, asked for {spec.generation})"
         raise ContainerFault(verb="start", instance=spec.instance_id, why=why)
     if existing.status is ContainerStatus.CREATED:
         return False  # an agent died between creating and starting
-    if existing.generation == spec.generation:
+    if existing.start == wanted:
         return True
     if existing.status is ContainerStatus.RUNNING:
         why = f"the one of generation {existing.generation} still runs; stop it first"
@@ -152,6 +153,7 @@ def _state_of(found: Mapping[str, Any]) -> ContainerState:
     return ContainerState(
         instance_id=labels.get(INSTANCE, ""),
         generation=generation_of(labels),
+        attempt=attempt_of(labels),
         status=status,
         exit_code=state["ExitCode"] if ended else None,
         oom_killed=ended and state["OOMKilled"],

@@ -10,6 +10,7 @@ PREFIX: Final = "hytopus-"
 
 INSTANCE: Final = "hytopus.instance"
 GENERATION: Final = "hytopus.generation"
+ATTEMPT: Final = "hytopus.attempt"
 NAME: Final = "hytopus.name"
 NODE: Final = "hytopus.node"
 
@@ -28,3 +29,9 @@ def generation_of(labels: Mapping[str, str]) -> int:
     """Zero where the label is missing or spoilt: older than every real generation."""
     text = labels.get(GENERATION, "")
     return int(text) if text.isdecimal() else 0
+
+
+def attempt_of(labels: Mapping[str, str]) -> int:
+    """One where the label is missing: containers of releases that knew no attempts."""
+    text = labels.get(ATTEMPT, "")
+    return int(text) if text.isdecimal() else 1
