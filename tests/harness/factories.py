@@ -18,7 +18,7 @@ from hytopus.brain.templates.models import Template, TemplateVersion
 from hytopus.games.definition import Game, Image, Readiness, Stop
 from hytopus.kit.ids import new_id
 from hytopus.layers.rules import TemplateRules, TemplateType
-from hytopus.wire.messages import InstanceReport, NodeFacts, NodeStatus, RegisterNode
+from hytopus.wire.messages import InstanceReport, NodeFacts, NodeStatus, RegisterNode, StartInstance
 from hytopus.wire.version import PROTOCOL
 from tests.harness.clock import START
 
@@ -106,6 +106,7 @@ def make_instance(**values: Any) -> Instance:
         "discard_changes": False,
         "ran": False,
         "restarts": 0,
+        "attempt": 0,
         "report_sequence": 0,
         "log_tail": [],
         "timings_ms": {},
@@ -190,3 +191,10 @@ def make_template(template_id: str = "base", version: str = "1", *, number: int 
 
 def later(seconds: float) -> datetime:
     return datetime.fromtimestamp(START.timestamp() + seconds, tz=START.tzinfo)
+
+
+def start_of(instance: Instance, generation: int | None = None) -> StartInstance:
+    """The command that starts it."""
+    policy = instance.restart_policy.model_dump_json()
+    number = instance.generation if generation is None else generation
+    return StartInstance(instance.id, number, policy, autostart=instance.autostart)

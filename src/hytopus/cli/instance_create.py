@@ -10,7 +10,7 @@ from hytopus.cli.client import Json
 from hytopus.cli.instance_wait import RUNNING, Waiting, finish
 from hytopus.cli.options import DEFAULTS, Options, connect
 from hytopus.cli.output import plain, print_json, print_table, say
-from hytopus.cli.parse import megabytes, pairs, ports
+from hytopus.cli.parse import megabytes, pairs, ports, restart_policy
 
 
 async def create(
@@ -30,6 +30,7 @@ async def create(
     meta: tuple[str, ...] = (),
     dev: bool = False,
     autostart: Annotated[bool, Parameter(negative="--no-autostart")] = True,
+    restarts: Annotated[tuple[str, ...], Parameter(name="--restarts")] = (),
     preview: bool = False,
     key: str | None = None,
     waiting: Waiting | None = None,
@@ -65,6 +66,9 @@ async def create(
         Allow nodes in dev mode.
     autostart
         Start it at once.
+    restarts
+        When it ends by itself: never, on-failure or always, or KEY=VALUE as in `[restart]` of game.toml, e.g.
+        attempts=5; may be repeated. By default as its game says.
     preview
         Only say what it would be made of and where it would run.
     key
@@ -89,6 +93,8 @@ async def create(
             _show_preview(await api.post("/instances/preview", body), options)
             return
         more = {"name": name, "autostart": autostart, "metadata": pairs(meta, "--meta")}
+        if restarts:
+            more["restart_policy"] = restart_policy(restarts)
         if environment is not None:
             more["environment"] = environment
         instance = await api.post("/instances", {**body, **more}, key=key)

@@ -20,6 +20,7 @@ from hytopus.cli.output import (
     print_table,
     say,
     state_text,
+    until,
 )
 
 
@@ -145,6 +146,7 @@ def _fields(instance: Json) -> dict[str, Any]:
         "state": Text.assemble(state_text(instance["state"]), f" for {age(instance['state_since'])}"),
         "wanted": instance["wanted"],
         "waits for": (instance.get("waiting") or {}).get("summary"),
+        "next attempt": next_attempt(instance),
         "game": instance["game"],
         "node": (instance.get("node") or {}).get("name"),
         "players join": instance["address"],
@@ -156,6 +158,7 @@ def _fields(instance: Json) -> dict[str, Any]:
         "usage": _usage(instance.get("usage")),
         "needs": [text for text in (instance["region"], *instance["tags"]) if text],
         "autostart": instance["autostart"],
+        "restarts": _policy(instance),
         "metadata": instance["metadata"],
         "exit": instance.get("exit"),
         "timings": {step: f"{ms:.1f} ms" for step, ms in instance["timings_ms"].items()},
@@ -163,6 +166,26 @@ def _fields(instance: Json) -> dict[str, Any]:
         "created": clock_time(instance["created_at"]),
         "started": clock_time(instance["started_at"]) if instance["started_at"] else None,
     }
+
+
+def next_attempt(instance: Json) -> str | None:
+    """When an instance whose server ended is started again, and why it ended."""
+    retry = instance.get("retry")
+    if not retry:
+        return None
+    wait = until(retry["at"]) if retry["at"] else ""
+    why = f": {plain(retry['problem']['message'])}" if retry["problem"] else ""
+    return f"number {retry['attempt']} {f'in {wait}' if wait else 'now'}{why}"
+
+
+def _policy(instance: Json) -> str:
+    policy = instance["restart_policy"]
+    if policy["on"] == "never":
+        return "never"
+    return (
+        f"{policy['on']}, {policy['attempts']} times in {policy['interval']:g} s, "
+        f"{policy['backoff_min']:g} to {policy['backoff_max']:g} s apart"
+    )
 
 
 def _usage(usage: Json | None) -> str | None:

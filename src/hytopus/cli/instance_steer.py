@@ -11,16 +11,16 @@ from hytopus.cli.client import at
 from hytopus.cli.instance_wait import DESTROYED, RUNNING, STOPPED, Waiting, describe, finish
 from hytopus.cli.options import DEFAULTS, Options, connect
 from hytopus.cli.output import print_json, say
-from hytopus.cli.parse import megabytes, pairs
+from hytopus.cli.parse import megabytes, pairs, restart_policy
 
 
 async def start(name: str, /, *, waiting: Waiting | None = None, options: Options = DEFAULTS) -> None:
-    """Start an instance that is stopped or has failed."""
+    """Start an instance that is stopped or has failed, or that waits for its next attempt after a crash."""
     await _steer(name, "start", RUNNING, waiting, options)
 
 
 async def stop(name: str, /, *, waiting: Waiting | None = None, options: Options = DEFAULTS) -> None:
-    """Stop an instance: the server gets the time its game gives it to save."""
+    """Stop an instance: the server gets the time its game gives it to save. Ends attempts after a crash, too."""
     await _steer(name, "stop", STOPPED, waiting, options)
 
 
@@ -93,6 +93,7 @@ async def change(
     region: str | None = None,
     tag: tuple[str, ...] | None = None,
     autostart: Annotated[bool | None, Parameter(negative="--no-autostart")] = None,
+    restarts: Annotated[tuple[str, ...], Parameter(name="--restarts")] = (),
     meta: tuple[str, ...] = (),
     restart: bool = False,
     options: Options = DEFAULTS,
@@ -103,6 +104,9 @@ async def change(
     ----------
     set
         NAME=VALUE of a variable; the others stay as they are.
+    restarts
+        When it ends by itself: never, on-failure or always, or KEY=VALUE as in `[restart]` of game.toml, e.g.
+        attempts=5; may be repeated. `game` takes back what it wants otherwise than its game.
     meta
         NAME=VALUE to remember with it; the others stay as they are.
     restart
@@ -119,6 +123,7 @@ async def change(
             "region": region,
             "tags": list(tag) if tag is not None else None,
             "autostart": autostart,
+            "restart_policy": restart_policy(restarts) if restarts else None,
             "metadata": {**before["metadata"], **pairs(meta, "--meta")} if meta else None,
             "restart": restart,
         }

@@ -189,4 +189,6 @@ class _Steps:
 def _step(instance: Json) -> str:
     where = f"on {plain(instance['node']['name'])}" if instance.get("node") else ""
     waits = plain((instance.get("waiting") or {}).get("summary", ""))
-    return f"{plain(instance['state']):10}  {where or waits}".rstrip()
+    retry = instance.get("retry")
+    again = f" (attempt {plain(retry['attempt'])})" if retry else ""
+    return f"{plain(instance['state']):10}  {where or waits}{again}".rstrip()

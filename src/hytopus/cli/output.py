@@ -122,6 +122,12 @@ def age(moment: str | None, *, now: datetime | None = None) -> str:
     return f"{seconds:.0f} s"
 
 
+def until(moment: str, *, now: datetime | None = None) -> str:
+    """How long it is to an API time; nothing when it has come."""
+    seconds = (parse_time(moment) - (now or datetime.now(UTC))).total_seconds()
+    return f"{seconds:.0f} s" if seconds > 0 else ""
+
+
 def clock_time(moment: str | None) -> str:
     """An API time as a person here reads it."""
     return parse_time(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "-"

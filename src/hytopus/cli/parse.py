@@ -62,3 +62,9 @@ def moment(text: str | None, option: str) -> str | None:
     except ValueError:
         return (datetime.now(UTC) + duration(text, option)).isoformat()
     return (parsed if parsed.tzinfo else parsed.astimezone()).isoformat()
+
+
+def restart_policy(given: Iterable[str]) -> dict[str, str]:
+    """`never`, `on-failure` or `always`, and `KEY=VALUE` of a `[restart]` in game.toml; `game` alone for the game's."""
+    values = [text for text in given if text != "game"]
+    return {"on" if "=" not in text else text.partition("=")[0]: text.rpartition("=")[2] for text in values}

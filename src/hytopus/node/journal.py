@@ -52,7 +52,7 @@ class Record:
     """The restart policy as JSON; empty: the game's."""
     autostart: bool = False
     """Started again when it ended while nobody watched."""
-    history: History = History()
+    history: History = field(default_factory=History)
     """Starts by itself that count."""
     retry_at: datetime | None = None
     """It waits until then to be started again."""

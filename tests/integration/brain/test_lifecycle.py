@@ -17,11 +17,10 @@ from hytopus.wire.messages import (
     NodeStatus,
     PrepareInstance,
     Problem,
-    StartInstance,
     StopInstance,
 )
 from tests.harness.brain import Brain
-from tests.harness.factories import later, report
+from tests.harness.factories import later, report, start_of
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ async def test_the_flow_of_the_specification(brain: Brain) -> None:
     assert prepare.variable_map["NODE_NAME"] == node.name
     assert [layer.url for layer in prepare.template_layers] == ["templates/base/1.tar.zst"]
     assert (await brain.hears_status(node, NodeStatus.PREPARED)).state is State.STARTING
-    assert await brain.told(node) == [StartInstance(prepare.instance_id, prepare.generation)]
+    assert await brain.told(node) == [start_of(await brain.get())]
     running = await brain.hears_status(node, NodeStatus.RUNNING, players=("ann",))
     assert (running.state, running.players) == (State.RUNNING, ["ann"])
     assert await brain.told(node) == []
@@ -93,7 +92,7 @@ async def test_a_restart_keeps_its_room(brain: Brain) -> None:
     assert await brain.schedule() == 1
     again = await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0, exit_kind="clean")
     assert (again.state, again.generation) == (State.STARTING, 2)
-    assert await brain.told(node) == [StartInstance(again.id, 2)]
+    assert await brain.told(node) == [start_of(again)]
 
 
 async def test_a_start_waits_until_its_node_has_room(brain: Brain) -> None:
@@ -143,17 +142,6 @@ async def test_a_clean_exit_by_itself_is_taken_for_an_intent(brain: Brain) -> No
     node, _ = await brain.running()
     stopped = await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0, exit_kind="clean")
     assert (stopped.state, stopped.wanted) == (State.STOPPED, Wanted.STOPPED)
-
-
-async def test_an_exit_that_asks_for_a_restart_gets_one_but_not_for_ever(brain: Brain) -> None:
-    node, _ = await brain.running()
-    for generation in range(2, 7):
-        again = await brain.hears_status(node, NodeStatus.STOPPED, exit_code=8, exit_kind="restart")
-        assert (again.state, again.generation) == (State.STARTING, generation)
-        await brain.hears_status(node, NodeStatus.RUNNING)
-    given_up = await brain.hears_status(node, NodeStatus.STOPPED, exit_code=8, exit_kind="restart")
-    assert given_up.problem is not None
-    assert (given_up.state, given_up.problem["code"]) == (State.FAILED, "restart_loop")
 
 
 async def test_duplicates_stale_generations_and_old_sequences_change_nothing(brain: Brain) -> None:
@@ -257,9 +245,9 @@ async def test_what_was_stopped_while_its_node_was_away_is_stopped_when_it_retur
     assert (await brain.get()).state is State.STOPPING
 
 
-async def test_after_a_reboot_of_its_node_it_runs_again(brain: Brain) -> None:
+async def test_a_node_that_has_forgotten_that_it_ran_is_told_to_start_it_again(brain: Brain) -> None:
     node, running = await brain.running()
-    ended = report(running, NodeStatus.FAILED, exit_code=137, exit_kind="crash", restored=True)
+    ended = report(running, NodeStatus.PREPARED, restored=True)
     await brain.meets(node, ended)
     again = await brain.get()
     assert (again.state, again.generation) == (State.STARTING, 2)

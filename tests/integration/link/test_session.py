@@ -21,6 +21,7 @@ from hytopus.node.link.dialer import GrpcDialer
 from hytopus.node.link.errors import LinkRefused
 from hytopus.node.link.renewal import due, renew
 from hytopus.wire.messages import InstanceReport, NodeStatus, PrepareInstance, SetDevMode, StartInstance
+from tests.harness.factories import start_of
 from tests.integration.link.world import Arm, Brain, running_arm
 from tests.services.waiting import eventually
 
@@ -50,7 +51,7 @@ async def test_commands_come_once_and_reports_are_taken(brain: Brain, arm: Arm) 
     assert prepare.template_layers[0].url.startswith("memory://")
     assert "t/base/1" in prepare.template_layers[0].url
     arm.outbox.report(InstanceReport(instance.id, 1, NodeStatus.PREPARED))
-    await eventually(lambda: StartInstance(instance.id, 1) in arm.agent.commands)
+    await eventually(lambda: start_of(instance, 1) in arm.agent.commands)
     await eventually(lambda: len(arm.outbox) == 0, what="the report to be acknowledged")
     assert await brain.state_of(instance) is State.STARTING
     kinds = [type(command) for command in arm.agent.commands]
@@ -111,7 +112,7 @@ async def test_a_node_returns_after_a_restart_of_the_brain(stopped_brain: Brain,
         for _ in range(2):
             async with brain.serving():
                 await arm.connected()
-                await eventually(lambda: StartInstance(instance.id, 1) in arm.agent.commands)
+                await eventually(lambda: start_of(instance, 1) in arm.agent.commands)
                 arm.agent.commands.clear()
             await eventually(lambda: not arm.link.connected, timeout=2, what="the end of the session to be noticed")
         assert await node_state(brain, identity.node_id) is NodeState.ONLINE, "a Brain that stops blames no node"

@@ -62,7 +62,8 @@ def _command(instance: Instance, node: Node, leases: Sequence[PortLease]) -> Ins
         case State.PREPARING:
             return _prepare(instance, node, bindings(instance, leases))
         case State.STARTING:
-            return StartInstance(instance.id, instance.generation)
+            policy = instance.restart_policy.model_dump_json()
+            return StartInstance(instance.id, instance.generation, policy, autostart=instance.autostart)
         case State.STOPPING:
             return StopInstance(instance.id, instance.generation, kill=instance.kill_at is not None)
         case _:

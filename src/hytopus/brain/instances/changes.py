@@ -11,7 +11,7 @@ from hytopus.brain.activity.actor import Actor
 from hytopus.brain.db.signals import signal
 from hytopus.brain.games.catalogue import Catalogue
 from hytopus.brain.instances.commands import note, settle_now
-from hytopus.brain.instances.creation import check_name, flush
+from hytopus.brain.instances.creation import check_name, check_restart, chosen, flush
 from hytopus.brain.instances.errors import InstanceDestroyed, InstanceIsRunning, NoRoom, NotAtRest, PortsChanged
 from hytopus.brain.instances.layers import Locked, lock
 from hytopus.brain.instances.models import Instance
@@ -22,6 +22,7 @@ from hytopus.brain.instances.steps import replace
 from hytopus.brain.instances.variables import MASK, check_given, masked
 from hytopus.brain.nodes.queries import get as get_node
 from hytopus.brain.templates.queries import get_versions
+from hytopus.games.restart import RestartChoice
 from hytopus.layers.reference import LayerReference
 from hytopus.layers.rules import TemplateRules
 
@@ -39,6 +40,10 @@ async def update(
     await _check_resources(session, instance, changes)
     if "variables" in changes:
         await _set_variables(session, instance, changes.pop("variables"), restart=body.restart, now=now)
+    if body.restart_policy is not None:
+        check_restart(instance.game_definition.restart, body.restart_policy)
+        instance.restart_choice = chosen(body.restart_policy)
+        del changes["restart_policy"]
     if "metadata" in changes:
         instance.details = changes.pop("metadata")
     for key, value in changes.items():
@@ -65,6 +70,8 @@ async def upgrade(
     locked = await lock(session, references, instance.game if body.layers is None else None, games)
     values = {**instance.variables, **instance.secrets}
     given = check_given(locked.game, locked.rules, values)
+    if instance.restart_choice is not None:
+        check_restart(locked.game.restart, RestartChoice(**instance.restart_choice))
     before = {"layers": _names(instance)}
     await _check_same_ports(session, instance, locked, discard=body.discard_changes, now=now)
     instance.requested_layers = body.layers or _requested_again(instance.requested_layers, locked)
@@ -159,7 +166,11 @@ def _names(instance: Instance) -> list[str]:
 
 
 def _shown(instance: Instance, changes: dict[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {"variables": masked(instance), "metadata": instance.details}
+    values: dict[str, Any] = {
+        "variables": masked(instance),
+        "metadata": instance.details,
+        "restart_policy": instance.restart_choice,
+    }
     return {key: values[key] if key in values else getattr(instance, key) for key in changes}
 
 

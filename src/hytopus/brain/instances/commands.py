@@ -16,16 +16,18 @@ from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.problems import StoppingTimedOut
 from hytopus.brain.instances.settle import settle
 from hytopus.brain.instances.states import State, Wanted, advance
-from hytopus.brain.instances.steps import kill_now, tell_node
+from hytopus.brain.instances.steps import begin, kill_now, tell_node
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import get as get_node
 
 
 async def start(session: AsyncSession, instance: Instance, *, actor: Actor, now: datetime) -> None:
-    """It is to run. From STOPPED and FAILED it waits until its node has room."""
+    """It is to run. From STOPPED and FAILED it waits until its node has room; a wait after a crash is over."""
     _check_alive(instance)
     _ask(session, instance, "start", Wanted.RUNNING, actor, now)
     instance.restarts = 0
+    if _waits_for_retry(instance):
+        begin(session, instance, at=now, why=f"{actor.name} did not want to wait.")
     if instance.state is State.FAILED:
         _leave_failure(session, instance, actor, now)
     await _settle(session, instance, now)
@@ -47,7 +49,9 @@ async def restart(session: AsyncSession, instance: Instance, *, actor: Actor, no
     instance.restarts = 0
     if instance.state is State.FAILED:
         _leave_failure(session, instance, actor, now)
-    if instance.state in (State.STARTING, State.RUNNING):
+    if _waits_for_retry(instance):
+        begin(session, instance, at=now, why=f"{actor.name} did not want to wait.")
+    elif instance.state in (State.STARTING, State.RUNNING):
         advance(session, instance, State.STOPPING, at=now, actor=actor, why="It is being restarted.")
     await _settle(session, instance, now)
 
@@ -131,6 +135,11 @@ def _ask(session: AsyncSession, instance: Instance, verb: str, wanted: Wanted, a
         after={"wanted": wanted.value},
     )
     signal(session, "instance", instance.id)
+
+
+def _waits_for_retry(instance: Instance) -> bool:
+    """Its server ended, and its node waits before it starts it again."""
+    return instance.state is State.STARTING and instance.retry_at is not None
 
 
 def _leave_failure(session: AsyncSession, instance: Instance, actor: Actor, now: datetime) -> None:

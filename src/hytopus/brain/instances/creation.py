@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,13 +15,14 @@ from hytopus.brain.activity.actor import Actor
 from hytopus.brain.db.signals import signal
 from hytopus.brain.games.catalogue import Catalogue
 from hytopus.brain.instances.commands import note
-from hytopus.brain.instances.errors import BadInstanceName, NameTaken
+from hytopus.brain.instances.errors import BadInstanceName, BadRestartPolicy, NameTaken
 from hytopus.brain.instances.layers import check_ports, lock
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.schemas import CreateInstance
 from hytopus.brain.instances.states import State, Wanted
 from hytopus.brain.instances.variables import MASK, check_given
 from hytopus.brain.nodes.queries import find as find_node
+from hytopus.games.restart import RestartChoice, RestartPolicy
 from hytopus.kit.ids import is_name, new_id
 
 
@@ -32,6 +34,7 @@ async def create(
     locked = await lock(session, body.layers, body.game, games)
     given = check_given(locked.game, locked.rules, body.variables)
     await check_ports(session, locked.game, body.ports)
+    check_restart(locked.game.restart, body.restart_policy)
     pinned = (await find_node(session, body.node)).id if body.node is not None else None
     resources = locked.game.resources
     instance = Instance(
@@ -65,6 +68,8 @@ async def create(
         discard_changes=False,
         ran=False,
         restarts=0,
+        restart_choice=chosen(body.restart_policy),
+        attempt=0,
         report_sequence=0,
         log_tail=[],
         timings_ms={},
@@ -74,6 +79,19 @@ async def create(
     await flush(session, instance.name)
     _tell(session, instance, actor=actor, now=now)
     return instance
+
+
+def check_restart(policy: RestartPolicy, choice: RestartChoice | None) -> None:
+    """Raises `BadRestartPolicy` where what an instance wants does not fit to what its game says."""
+    try:
+        policy.changed(choice)
+    except ValidationError as error:
+        raise BadRestartPolicy(why=error.errors()[0]["msg"]) from error
+
+
+def chosen(choice: RestartChoice | None) -> dict[str, Any] | None:
+    """As it is kept; one that says nothing is none."""
+    return None if choice is None else choice.model_dump(mode="json", exclude_none=True) or None
 
 
 async def check_name(session: AsyncSession, name: str) -> None:

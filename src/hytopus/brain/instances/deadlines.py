@@ -35,6 +35,8 @@ def deadline(instance: Instance, settings: InstanceSettings, node_since: datetim
     if seconds is None:
         return None
     moments = [instance.state_since, node_since]
+    if instance.state is State.STARTING:
+        moments.append(instance.retry_at)
     if instance.state is State.PREPARING:
         moments.append(instance.progress_at)
     if instance.state is State.STOPPING:

@@ -28,6 +28,13 @@ class BadInstanceName(HytopusError):
     remedy: ClassVar[str] = "Use 1 to 64 lower-case letters, digits, `-` and `_`; SERVER_NAME is what players see."
 
 
+class BadRestartPolicy(HytopusError):
+    code: ClassVar[str] = "bad_restart_policy"
+    status: ClassVar[int] = 422
+    template: ClassVar[str] = "The restart policy does not fit together with that of the game: {why}."
+    remedy: ClassVar[str] = "Give both backoff_min and backoff_max; docs/reference/game.md lists the keys of [restart]."
+
+
 class UndeclaredVariable(HytopusError):
     code: ClassVar[str] = "undeclared_variable"
     status: ClassVar[int] = 422

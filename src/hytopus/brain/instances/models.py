@@ -13,6 +13,7 @@ from hytopus.brain.db.sealed import Sealed
 from hytopus.brain.db.types import EnumText
 from hytopus.brain.instances.states import State, Wanted
 from hytopus.games.definition import Game
+from hytopus.games.restart import RestartChoice, RestartPolicy
 from hytopus.kit.ids import new_id
 
 _ALIVE = text("state <> 'destroyed'")
@@ -82,6 +83,14 @@ class Instance(Base):
     restarts: Mapped[int] = mapped_column(default=0)
     restarts_since: Mapped[datetime | None]
     """How often it was started again by itself, and since when that is counted."""
+    restart_choice: Mapped[dict[str, Any] | None]
+    """What it wants otherwise than its game when its server ends by itself (`games.restart.RestartChoice`)."""
+    attempt: Mapped[int] = mapped_column(default=0)
+    """Starts within this generation, as its node counts them; 0: not started yet."""
+    retry_at: Mapped[datetime | None]
+    """While STARTING: when its node starts it again."""
+    setback: Mapped[dict[str, Any] | None]
+    """While STARTING: the problem that its last attempt ended with."""
     report_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
     """Of the last report taken in; microseconds of the node's clock when its agent started, and counted from there."""
 
@@ -102,6 +111,12 @@ class Instance(Base):
     @property
     def game_definition(self) -> Game:
         return Game.model_validate(self.definition)
+
+    @property
+    def restart_policy(self) -> RestartPolicy:
+        """What holds for it: the game's, with what it wants otherwise."""
+        policy = RestartPolicy.model_validate(self.definition.get("restart", {}))
+        return policy.changed(None if self.restart_choice is None else RestartChoice(**self.restart_choice))
 
 
 class PortLease(Base):

@@ -14,6 +14,7 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.commands import record
+from hytopus.brain.instances.attempts import as_dict, keep_exit, missed_attempts, take_attempt
 from hytopus.brain.instances.models import Instance, Leftover
 from hytopus.brain.instances.problems import Crashed, ExitedBeforeReady, InstanceVanished
 from hytopus.brain.instances.queries import locked
@@ -23,7 +24,7 @@ from hytopus.brain.instances.steps import begin, complain, destroyed, fail, leav
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import get as get_node
 from hytopus.brain.nodes.states import NodeState
-from hytopus.wire.messages import InstanceReport, NodeStatus, Problem
+from hytopus.wire.messages import InstanceReport, NodeStatus
 
 _PROGRESS_EVERY: Final = timedelta(seconds=5)
 NOT_PREPARED: Final = "not_prepared"
@@ -62,7 +63,7 @@ async def take_in(
 
 def _learn(session: AsyncSession, instance: Instance, report: InstanceReport, *, at: datetime) -> None:
     """The Brain came back from a backup, and the node knows better: whoever started it later wanted it to run."""
-    instance.generation = report.generation
+    instance.generation, instance.attempt = report.generation, 0
     if report.status not in (NodeStatus.STARTING, NodeStatus.RUNNING) or instance.wanted is Wanted.DESTROYED:
         return
     instance.wanted = Wanted.RUNNING
@@ -165,11 +166,13 @@ def _prepared(
 
 
 def _starting(
-    session: AsyncSession, instance: Instance, _node: Node | None, _report: InstanceReport, at: datetime
+    session: AsyncSession, instance: Instance, _node: Node | None, report: InstanceReport, at: datetime
 ) -> None:
     if instance.state in (State.LOST, State.PREPARING):
         instance.ran, instance.needs_prepare = True, False
         advance(session, instance, State.STARTING, at=at)
+    if instance.state in (State.STARTING, State.RUNNING):
+        take_attempt(session, instance, report, at=at)
     else:
         _runs_against_all_expectation(session, instance, at)
 
@@ -183,7 +186,10 @@ def _running(
         if instance.state is State.STARTING or instance.started_at is None:
             instance.started_at = at
         instance.needs_prepare = False
+        instance.attempt = max(instance.attempt, report.attempt)
         advance(session, instance, State.RUNNING, at=at)
+    elif instance.state is State.RUNNING:
+        missed_attempts(session, instance, report, at=at)
     if instance.state is not State.RUNNING:
         _runs_against_all_expectation(session, instance, at)
     elif list(report.players) != instance.players:
@@ -224,7 +230,7 @@ def _finish_stop(
     if report.status is NodeStatus.FAILED and report.exit_code is None and not report.restored:
         instance.problem = instance.problem or None
         return  # it could not be stopped; the deadline turns this into a kill
-    _keep_exit(instance, report, at)
+    keep_exit(instance, report, at)
     if instance.problem is not None:
         fail(session, instance, instance.problem, at=at)
         return
@@ -241,13 +247,11 @@ def _ended_by_itself(
         instance.needs_prepare = True
         start_again(session, instance, at=at, why="Its node has lost what it had prepared.")
         return
-    _keep_exit(instance, report, at)
-    unwatched = report.restored or instance.state is State.LOST
-    if instance.wanted is Wanted.RUNNING and (
-        report.exit_kind == "restart" or (unwatched and was_up and instance.autostart and _may_start(node))
-    ):
-        why = "It ended while nobody watched." if unwatched else "It asked for a restart."
-        start_again(session, instance, at=at, why=why)
+    keep_exit(instance, report, at)
+    instance.attempt = max(instance.attempt, report.attempt)
+    forgotten = _nobody_knows_how(report) or (instance.state is State.LOST and report.status is NodeStatus.STOPPED)
+    if forgotten and was_up and instance.wanted is Wanted.RUNNING and instance.autostart and _may_start(node):
+        start_again(session, instance, at=at, why="It ended while nobody watched.")
     elif report.status is NodeStatus.FAILED or not was_up:
         fail(session, instance, _problem_of(report, ready=was_up), at=at)
     else:
@@ -256,28 +260,17 @@ def _ended_by_itself(
         advance(session, instance, State.STOPPED, at=at, why="It ended by itself.")
 
 
-def _keep_exit(instance: Instance, report: InstanceReport, at: datetime) -> None:
-    instance.exit = {
-        "code": report.exit_code,
-        "kind": report.exit_kind,
-        "oom_killed": report.oom_killed,
-        "at": at.isoformat(),
-    }
-    if report.log_tail:
-        instance.log_tail = list(report.log_tail)
+def _nobody_knows_how(report: InstanceReport) -> bool:
+    """There is no process, and nobody can say how it ended: a node starts again by itself what it saw end."""
+    return report.restored and not report.exit_kind and report.problem is None
 
 
 def _problem_of(report: InstanceReport, *, ready: bool = True) -> dict[str, Any]:
     if report.problem is not None:
-        return _as_dict(report.problem)
+        return as_dict(report.problem)
     if ready:
         return Crashed(exit_code=report.exit_code).as_dict()
     return ExitedBeforeReady(exit_code=report.exit_code).as_dict()
-
-
-def _as_dict(problem: Problem) -> dict[str, Any]:
-    params: Mapping[str, str] = problem.params
-    return {"code": problem.code, "message": problem.message, "remedy": problem.remedy, "params": dict(params)}
 
 
 def _may_start(node: Node | None) -> bool:

@@ -34,6 +34,7 @@ _LOOK: Final = (
             Instance.ran,
             Instance.kill_at,
             Instance.progress_at,
+            Instance.retry_at,
             Instance.problem,
         ),
         load_only(Node.state, Node.state_since, Node.draining, Node.drain_deadline),

@@ -16,6 +16,7 @@ from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.instances.states import State, Wanted
 from hytopus.brain.instances.variables import masked
 from hytopus.brain.nodes.models import Node
+from hytopus.games.restart import RestartChoice, RestartPolicy
 from hytopus.wire.messages import InstanceUsage
 
 VariableKey = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
@@ -51,6 +52,8 @@ class CreateInstance(Schema):
     """Only a node in dev mode."""
     autostart: bool = True
     """Start it once it is prepared, and again after its node was rebooted."""
+    restart_policy: RestartChoice | None = None
+    """What it wants otherwise than its game when its server ends by itself."""
     environment: Label | None = None
     metadata: Metadata = Field(default_factory=dict)
 
@@ -83,6 +86,8 @@ class UpdateInstance(Schema):
     region: Annotated[str, StringConstraints(max_length=64)] | None = None
     tags: Annotated[list[Label], Field(max_length=32)] | None = None
     autostart: bool | None = None
+    restart_policy: RestartChoice | None = None
+    """Holds from the next start on. Empty: as its game says."""
     metadata: Metadata | None = None
     restart: bool = False
     """It may be restarted, if that is what it takes."""
@@ -135,6 +140,17 @@ class ExitOut(Output):
     at: datetime
 
 
+class RetryOut(Output):
+    """Its server ended, and its node starts it again."""
+
+    attempt: int
+    """Counted within this start; the first that its node makes by itself is 2."""
+    at: datetime | None
+    """When; null: it is being started now. `start` does not wait, `stop` gives up."""
+    problem: ProblemOut | None
+    """What the last attempt ended with."""
+
+
 class ProgressOut(Output):
     step: str
     progress: float
@@ -167,6 +183,7 @@ class InstanceSummary(Output):
     started_at: datetime | None
     created_at: datetime
     problem: ProblemOut | None
+    retry: RetryOut | None
 
     @classmethod
     def of(cls, instance: Instance, node: Node | None, leases: Sequence[PortLease]) -> InstanceSummary:
@@ -192,6 +209,10 @@ class InstanceOut(InstanceSummary):
     pinned_node: str | None
     dev: bool
     autostart: bool
+    restart_policy: RestartPolicy
+    """What holds for it: its game's, with what it wants otherwise."""
+    restart_choice: RestartChoice | None
+    """What it wants otherwise than its game."""
     environment: str
     exit: ExitOut | None
     log_tail: list[str]
@@ -240,6 +261,8 @@ _COPIED = (
     "pinned_node",
     "dev",
     "autostart",
+    "restart_policy",
+    "restart_choice",
     "environment",
     "exit",
     "log_tail",
@@ -266,7 +289,14 @@ def _summary(instance: Instance, node: Node | None, leases: Sequence[PortLease])
         "started_at": instance.started_at if instance.state in (State.RUNNING, State.STOPPING, State.LOST) else None,
         "created_at": instance.created_at,
         "problem": instance.problem,
+        "retry": _retry(instance),
     }
+
+
+def _retry(instance: Instance) -> dict[str, Any] | None:
+    if instance.state is not State.STARTING or instance.attempt < 2:
+        return None
+    return {"attempt": instance.attempt, "at": instance.retry_at, "problem": instance.setback}
 
 
 class CheckOut(Output):

@@ -4,8 +4,8 @@
              placed        prepared       ready          stop           ended
   REQUESTED ───────▶ PREPARING ─────▶ STARTING ─────▶ RUNNING ─────▶ STOPPING ─────▶ STOPPED ─────▶ DESTROYED
                                           ▲              │                              │
-                                          └── it asks ───┘                              │
-                                          ▲   for a restart, or its node was rebooted   │
+                                          └── its node ──┘                              │
+                                          ▲   starts it again, e.g. after a crash       │
                                           └────────────────── "start" ──────────────────┘
 ```
 
@@ -18,6 +18,7 @@ Beside the straight way:
 - PREPARING goes back to REQUESTED when its node vanishes before anything ran: another node takes it.
 - STARTING, RUNNING, STOPPING (and PREPARING, once it has run) become LOST when the node is silent past the grace
   period. LOST becomes whatever the node says when it returns, and FAILED when it returns without the instance.
+- STARTING covers the wait of its node before it starts a server again that ended by itself: `retry_at`.
 - REQUESTED, STOPPED and FAILED go to STOPPING when a node reports, against all expectation, that it runs; but to
   STARTING (REQUESTED by way of PREPARING) when the node knows of a later start: then the Brain came from a backup.
 
@@ -137,6 +138,8 @@ def advance(
         instance.problem = dict(problem)
     if to in (State.PREPARING, State.STARTING):
         instance.waiting = None
+    if to is not State.STARTING:
+        instance.retry_at = instance.setback = None
     if to not in (State.RUNNING, State.LOST):
         instance.players = []
     _tell(session, instance, before, at=at, why=why, actor=actor)

@@ -48,6 +48,7 @@ def begin(session: AsyncSession, instance: Instance, *, at: datetime, why: str =
     instance.generation += 1
     instance.kill_at = None
     instance.problem = None
+    instance.attempt, instance.retry_at, instance.setback = 0, None, None
     if instance.needs_prepare:
         instance.progress_at, instance.progress = at, None
         advance(session, instance, State.PREPARING, at=at, why=why)
@@ -66,7 +67,7 @@ def start(session: AsyncSession, instance: Instance, *, at: datetime, why: str =
 
 
 def start_again(session: AsyncSession, instance: Instance, *, at: datetime, why: str) -> None:
-    """A new generation without anybody asking; fails the instance when that has happened too often."""
+    """A new generation because its node could not go on with the old one; fails it when that happens too often."""
     since = instance.restarts_since
     if since is None or at - since > RESTART_WINDOW:
         instance.restarts, instance.restarts_since = 0, at

@@ -115,11 +115,7 @@ class Follower:
 
     async def _is_running(self) -> bool:
         state = await self._runtime.inspect(self._instance_id)
-        return (
-            state is not None
-            and state.status is ContainerStatus.RUNNING
-            and state.start == self._position.start
-        )
+        return state is not None and state.status is ContainerStatus.RUNNING and state.start == self._position.start
 
     def _take(self, at: datetime, text: str) -> None:
         known = self._position

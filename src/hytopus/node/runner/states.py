@@ -1,7 +1,7 @@
 """What a node says of an instance, and which status may follow which.
 
 (new) → PREPARING → PREPARED → STARTING → RUNNING → STOPPING → STOPPED
-             ▲          ▲          ▲                               │
+             ▲          ▲          ▲ ◀─ again ─┘                   │
              └──────────┴──────────┴── by a command ── FAILED ◄────┤ (from everywhere)
                                                           DESTROYED ◄ (from everywhere)
 """

@@ -167,8 +167,9 @@ class Runtime(Protocol):
     async def start(self, spec: ContainerSpec) -> ContainerState:
         """Create and start the container, replacing an ended one of an older generation or attempt.
 
-        A running container of the same generation and attempt is left alone and reported. Raises `ImageMissing`, `PortTaken`,
-        `NoSpaceLeft`, `ContainerFault`, `RuntimeUnavailable`; after an error nothing of the container is left.
+        A running container of the same generation and attempt is left alone and reported. Raises `ImageMissing`,
+        `PortTaken`, `NoSpaceLeft`, `ContainerFault`, `RuntimeUnavailable`; after an error nothing of the container
+        is left.
         """
         ...
 

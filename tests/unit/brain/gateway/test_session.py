@@ -45,7 +45,7 @@ from hytopus.wire.messages import (
 from hytopus.wire.version import PROTOCOL
 from tests.harness.clock import ManualClock
 from tests.harness.database import sqlite as sqlite
-from tests.harness.factories import make_node, on_node
+from tests.harness.factories import make_node, on_node, start_of
 from tests.services.waiting import eventually
 
 NODE = "node-1"
@@ -197,7 +197,7 @@ async def test_a_partition_is_noticed_at_both_ends(gateway: Gateway, clock: Manu
 
 async def test_a_command_is_sent_once_and_again_in_the_next_session(gateway: Gateway) -> None:
     instance = await add_instance(gateway, State.STARTING)
-    start = StartInstance(instance.id, 1)
+    start = start_of(instance, 1)
     for _ in range(2):
         async with node_of(gateway) as node:
             await node.send(hello(instance, NodeStatus.PREPARED))

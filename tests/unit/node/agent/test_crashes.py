@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from hytopus.games.restart import RestartPolicy
-from hytopus.wire.messages import DestroyInstance, InstanceCommand, InstanceReport, NodeStatus, StartInstance, StopInstance
+from hytopus.wire.messages import (
+    DestroyInstance,
+    InstanceCommand,
+    InstanceReport,
+    NodeStatus,
+    StartInstance,
+    StopInstance,
+)
 from tests.unit.node.agent.bed import Bed
 from tests.unit.node.runner.records import game
 

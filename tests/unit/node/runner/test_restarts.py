@@ -14,6 +14,8 @@ from hytopus.node.runner.restarts import WISHES, Again, Decision, End, GiveUp, H
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
+NOTHING = History()
+
 policies = st.builds(
     RestartPolicy,
     on=st.sampled_from(RestartOn),
@@ -46,7 +48,7 @@ def clean(**changes: object) -> End:
     return crash(**({"kind": ExitKind.CLEAN, "failed": False} | changes))  # type: ignore[arg-type]
 
 
-def judged(policy: RestartPolicy, end: End, history: History = History(), *, autostart: bool = False) -> Decision:
+def judged(policy: RestartPolicy, end: End, history: History = NOTHING, *, autostart: bool = False) -> Decision:
     return decide(policy, history, end, autostart=autostart, chance=0.5)
 
 

@@ -101,6 +101,7 @@ def test_labels_of_ours_cannot_be_overridden() -> None:
     assert labels == {
         "hytopus.instance": "i1",
         "hytopus.generation": "2",
+        "hytopus.attempt": "1",
         "hytopus.name": "lobby-1",
         "hytopus.node": "n1",
         "team": "red",
