@@ -57,9 +57,7 @@ class CrashLoop(HytopusError):
     template: ClassVar[str] = (
         "{instance} was started again {count} times within {seconds:g} s and is left alone. The last time: {why}"
     )
-    remedy: ClassVar[str] = (
-        "Its crashes say why (`hytopus crash list --instance {instance}`); `hytopus instance start` tries again."
-    )
+    remedy: ClassVar[str] = "Its last lines say more: `hytopus instance logs`. `hytopus instance start` tries again."
 
 
 class ContainerVanished(HytopusError):
