@@ -432,6 +432,7 @@ export type CreateInstance = {
      * Region
      */
     region?: string | null;
+    restart_policy?: RestartChoice | null;
     /**
      * Tags
      */
@@ -733,6 +734,7 @@ export type Game = {
     read_only_root?: boolean;
     ready?: Readiness;
     resources?: Resources;
+    restart?: RestartPolicy;
     stop?: Stop;
     /**
      * Sysctls
@@ -910,6 +912,9 @@ export type InstanceOut = {
      * Requested Layers
      */
     requested_layers: Array<string>;
+    restart_choice: RestartChoice | null;
+    restart_policy: RestartPolicy;
+    retry: RetryOut | null;
     /**
      * Secret Names
      */
@@ -982,6 +987,7 @@ export type InstanceSummary = {
      */
     players: number;
     problem: ProblemOut | null;
+    retry: RetryOut | null;
     /**
      * Started At
      */
@@ -1820,6 +1826,86 @@ export type Resources = {
 };
 
 /**
+ * RestartChoice
+ *
+ * What an instance wants otherwise than its game; absent values are the game's.
+ */
+export type RestartChoice = {
+    /**
+     * Attempts
+     */
+    attempts?: number | null;
+    /**
+     * Backoff Max
+     */
+    backoff_max?: number | null;
+    /**
+     * Backoff Min
+     */
+    backoff_min?: number | null;
+    /**
+     * Clear After
+     */
+    clear_after?: number | null;
+    /**
+     * Interval
+     */
+    interval?: number | null;
+    on?: RestartOn | null;
+};
+
+/**
+ * RestartOn
+ */
+export type RestartOn = 'never' | 'on-failure' | 'always';
+
+/**
+ * RestartPolicy
+ *
+ * Whoever asks for a restart with an exit code (`exit.restart`) gets it, whatever the policy.
+ */
+export type RestartPolicy = {
+    /**
+     * Attempts
+     */
+    attempts?: number;
+    /**
+     * Backoff Max
+     */
+    backoff_max?: number;
+    /**
+     * Backoff Min
+     */
+    backoff_min?: number;
+    /**
+     * Clear After
+     */
+    clear_after?: number;
+    /**
+     * Interval
+     */
+    interval?: number;
+    on?: RestartOn;
+};
+
+/**
+ * RetryOut
+ *
+ * Its server ended, and its node starts it again.
+ */
+export type RetryOut = {
+    /**
+     * At
+     */
+    at: string | null;
+    /**
+     * Attempt
+     */
+    attempt: number;
+    problem: ProblemOut | null;
+};
+
+/**
  * Role
  */
 export type Role = 'admin' | 'operator' | 'viewer';
@@ -2121,6 +2207,7 @@ export type UpdateInstance = {
      * Restart
      */
     restart?: boolean;
+    restart_policy?: RestartChoice | null;
     /**
      * Tags
      */
