@@ -102,12 +102,14 @@ def up(
 async def _until_stopped(options: UpOptions, *, demo: bool) -> None:
     with needs("up", "up"):
         from hytopus.up.network import running
+        from hytopus.up.panel import building
 
     _cancel_on_signals()
-    async with running(options, _step) as network:
+    async with building(options.logs, _step) as panel, running(options, _step) as network:
         _remember(network)
         if demo and not (options.data_dir / "demo.done").exists():
             await _build_demo(network, options)
+        await panel()
         await _explain(network)
         await asyncio.Event().wait()
 
@@ -136,7 +138,7 @@ def _remember(network: Network) -> None:
     else:
         _step(f"You stay logged in to {plain(known.url)}; for this Brain say --url {network.url}.")
     if network.access.password is not None:
-        _step(f"Log in elsewhere as admin with the password {network.access.password} (shown this once).")
+        _step(f"The password of admin is {network.access.password}: keep it, it is not shown again.")
 
 
 async def _build_demo(network: Network, options: UpOptions) -> None:
@@ -152,10 +154,16 @@ async def _explain(network: Network) -> None:
         running = [instance async for instance in api.items("/instances", state=["running"], limit=10)]
     for instance in running:
         _step(f"{plain(instance['name'])} runs: players join {plain(instance['address'])}")
-    _step(f"Hytopus is up at {network.url}. Ctrl-C stops it; game servers go on. In another terminal:")
+    _step(f"Hytopus is up. Open {network.url} and sign in as admin{_password(network)}.")
+    _step("Ctrl-C stops it; game servers go on. In another terminal:")
     program = _program()
     for command, purpose in _TRY.items():
         say(f"      {program} {command:27}  {purpose}")
+
+
+def _password(network: Network) -> str:
+    """Once more at the end, where it is not overlooked."""
+    return f" with the password {network.access.password}" if network.access.password is not None else ""
 
 
 def _program() -> str:

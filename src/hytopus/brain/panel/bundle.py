@@ -56,8 +56,14 @@ def find() -> Path | None:
     packed = Path(__file__).parent / "public"
     if packed.is_dir():
         return packed
-    checkout = Path(hytopus.__file__).parents[2] / "panel"
-    return checkout / ".output" / "public" if (checkout / "nuxt.config.ts").is_file() else None
+    place = checkout()
+    return place / "panel" / ".output" / "public" if place else None
+
+
+def checkout() -> Path | None:
+    """The checkout this Hytopus runs from, where it does."""
+    place = Path(hytopus.__file__).parents[2]
+    return place if (place / "panel" / "nuxt.config.ts").is_file() else None
 
 
 def read(directory: Path) -> Bundle:
