@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import traceback
-from collections.abc import AsyncIterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,8 +104,9 @@ class Cluster:
             return
         presence = Presence(self.node_settings, self.clock, self.database.signals)
         self._gateway = Gateway(self.database, MemoryStore(self.clock), presence, clock=self.clock)
+        nodes, instances = self.node_settings, self.instance_settings
         loops = run_loops(
-            self.database, presence, clock=self.clock, nodes=self.node_settings, instances=self.instance_settings
+            self.database, presence, self._gateway.fleet, clock=self.clock, nodes=nodes, instances=instances
         )
         self._brain = asyncio.create_task(loops)
 
@@ -298,6 +299,15 @@ class _Dialer:
 
     async def stream(self) -> StreamChannel:
         raise LinkClosed(cause="toys have no streams")
+
+    async def learn(self, addresses: Sequence[str]) -> None:
+        return
+
+    def stands(self) -> None:
+        return
+
+    def untried(self) -> bool:
+        return False
 
     async def close(self) -> None:
         return

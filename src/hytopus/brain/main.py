@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from hytopus.brain.accounts.commands import ensure_admin
 from hytopus.brain.accounts.passwords import Passwords
@@ -19,13 +19,19 @@ from hytopus.brain.backups.api import Backups
 from hytopus.brain.backups.keeper import run_keeper
 from hytopus.brain.backups.sealing import BackupKey
 from hytopus.brain.backups.work import Source
+from hytopus.brain.brains.fleet import BEAT_S, Fleet
 from hytopus.brain.db.engine import Database
+from hytopus.brain.db.leases import Leases
 from hytopus.brain.db.migrate import migrate
+from hytopus.brain.db.notify import carry_signals
 from hytopus.brain.db.signals import Signals
 from hytopus.brain.db.unlock import unlock
 from hytopus.brain.features import API, OUTSIDE
 from hytopus.brain.games.catalogue import Catalogue
+from hytopus.brain.gateway.fence import fence
 from hytopus.brain.gateway.gateway import Gateway
+from hytopus.brain.gateway.peers import Peers
+from hytopus.brain.gateway.reach import Reach
 from hytopus.brain.gateway.server import open_gateway
 from hytopus.brain.http.streams import Streams
 from hytopus.brain.instances.loops import run_loops
@@ -40,6 +46,9 @@ from hytopus.kit.clock import Clock, SystemClock
 from hytopus.kit.logs import configure_logging, get_logger
 from hytopus.storage.base import ObjectStore
 from hytopus.storage.s3 import S3Store, open_s3
+
+_BEAT_ALONE_S: Final = 60.0
+"""On SQLite there is no other Brain to be told."""
 
 log = get_logger(__name__)
 
@@ -105,7 +114,7 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
         panel.install(app, await panel.open_panel(settings.http.panel, store))
         gateway: Gateway = node_side["gateway"]
         async with (
-            _looping(settings, database, node_side["presence"], store, clock, backups),
+            _looping(settings, database, node_side["presence"], store, clock, backups, gateway),
             WebServer.open(app, settings.http) as web,
         ):
             try:
@@ -126,15 +135,20 @@ async def _looping(
     store: ObjectStore,
     clock: Clock,
     backups: Backups,
+    gateway: Gateway,
 ) -> AsyncIterator[None]:
     """The loops run while the context is open; if one of them breaks, the Brain ends."""
+    fleet = gateway.fleet
+    leases = Leases(database, clock, fleet.id)
+    nodes, instances = settings.nodes, settings.instances
     async with asyncio.TaskGroup() as tasks:
         loops = [
-            tasks.create_task(
-                run_loops(database, presence, clock=clock, nodes=settings.nodes, instances=settings.instances)
-            ),
-            tasks.create_task(run_sweeper(database, store, clock)),
             tasks.create_task(run_keeper(backups.source, backups.settings)),
+            tasks.create_task(run_loops(database, presence, fleet, clock=clock, nodes=nodes, instances=instances)),
+            tasks.create_task(run_sweeper(database, store, clock, leases)),
+            tasks.create_task(fleet.run()),
+            tasks.create_task(fence(gateway)),
+            tasks.create_task(carry_signals(database, fleet.id, clock)),
         ]
         yield
         for loop in loops:
@@ -170,9 +184,19 @@ async def _gateway(
 ) -> AsyncIterator[dict[str, Any]]:
     """Everything that has to do with nodes, by its name on `app.state`."""
     presence = Presence(settings.nodes, clock, database.signals)
-    authority = await Authority.open(settings.data_dir / "ca", names=settings.gateway.names, clock=clock)
-    async with open_gateway(database, store, authority, settings.gateway, presence, clock=clock) as gateway:
-        yield {"presence": presence, "authority": authority, "gateway": gateway}
+    authority = await Authority.open(settings.authority_dir, names=settings.gateway.names, clock=clock)
+    beat_s = BEAT_S if database.dialect == "postgresql" else _BEAT_ALONE_S
+    fleet = Fleet(database, clock, name=settings.name, ca_fingerprint=authority.fingerprint, beat_s=beat_s)
+    gateway_settings = settings.gateway
+    async with open_gateway(
+        database, store, authority, gateway_settings, presence, clock=clock, fleet=fleet
+    ) as gateway:
+        peers = Peers(authority)
+        try:
+            reach = Reach(gateway, peers)
+            yield {"presence": presence, "authority": authority, "gateway": gateway, "reach": reach}
+        finally:
+            await peers.close()
 
 
 async def _backups(

@@ -12,13 +12,15 @@ from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.wire import messages
 from hytopus.wire.convert import UnknownValue, from_protobuf, to_protobuf
-from hytopus.wire.pb import join_pb2, session_pb2, stream_pb2
+from hytopus.wire.pb import join_pb2, peer_pb2, session_pb2, stream_pb2
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """No single message is larger; both ends refuse to send one, and to read one."""
 
 GATEWAY: Final = session_pb2.DESCRIPTOR.services_by_name["NodeGateway"].full_name
 JOIN: Final = join_pb2.DESCRIPTOR.services_by_name["NodeJoin"].full_name
+
+PEER: Final = peer_pb2.DESCRIPTOR.services_by_name["BrainPeer"].full_name
 
 M = TypeVar("M")
 
@@ -101,3 +103,6 @@ FRAME: Final = Codec[messages.StreamFrame](stream_pb2.StreamFrame, messages.Stre
 JOIN_REQUEST: Final = Codec[messages.JoinRequest](join_pb2.JoinRequest, messages.JoinRequest)
 RENEW_REQUEST: Final = Codec[messages.RenewRequest](join_pb2.RenewRequest, messages.RenewRequest)
 JOIN_REPLY: Final = Codec[messages.JoinReply](join_pb2.JoinReply, *typing.get_args(messages.JoinReply))
+PEER_ASK: Final = Codec[messages.PeerAsk](peer_pb2.PeerAsk, messages.PeerAsk)
+PEER_LINES: Final = Codec[messages.PeerLines](peer_pb2.PeerLines, messages.PeerLines)
+ANSWER: Final = Codec[messages.Answer](session_pb2.Answer, messages.Answer)

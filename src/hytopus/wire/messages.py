@@ -177,6 +177,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Brains:
+    """Where a session can be had, the best first."""
+
+    session_addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportsSeen:
     """Reports up to this sequence are durable; the node need not keep them any longer."""
 
@@ -296,6 +303,7 @@ BrainMessage = (
     | Ask
     | OpenStream
     | ReportsSeen
+    | Brains
 )
 
 InstanceCommand = PrepareInstance | StartInstance | StopInstance | DestroyInstance
@@ -344,3 +352,25 @@ class Certificates:
 
 
 JoinReply = Certificates | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAsk:
+    """Brain -> Brain: a question for a node whose session is there; `purge_cache` is one, too."""
+
+    node_id: str
+    kind: str
+    instance_id: str = ""
+    body: str = "{}"
+    timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLines:
+    """Brain -> Brain: the lines of an instance on a node whose session is there."""
+
+    node_id: str
+    instance_id: str
+    kind: str
+    tail: int = 0
+    after: int = 0

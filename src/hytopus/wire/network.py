@@ -51,6 +51,15 @@ CLIENT_OPTIONS: Final = (
     ("grpc.enable_retries", 0),
 )
 
+HASTY_OPTIONS: Final = (
+    *((key, value) for key, value in CLIENT_OPTIONS if not key.endswith(("keepalive_time_ms", "timeout_ms"))),
+    ("grpc.keepalive_time_ms", 4_000),
+    ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.http2.ping_timeout_ms", 3_000),
+    ("grpc.min_reconnect_backoff_ms", 3_000),  # which is how long connecting may take
+)
+"""For whoever has another Brain to turn to: a silent one is given up after seven seconds instead of eighteen."""
+
 Out = TypeVar("Out")
 In = TypeVar("In")
 Request = TypeVar("Request")
@@ -79,13 +88,13 @@ class GrpcChannel(Generic[Out, In]):
         async with self._sending:
             if self._closed:
                 raise LinkClosed(cause="this end was closed")
-            await _or_closed(self._transport.write(data))
+            await or_closed(self._transport.write(data))
 
     async def receive(self) -> In | None:
         while not self._closed:
             self._reading = asyncio.ensure_future(self._transport.read())
             try:
-                data = await _or_closed(self._reading)
+                data = await or_closed(self._reading)
             except LinkClosed:
                 if self._closed:
                     break
@@ -104,7 +113,8 @@ class GrpcChannel(Generic[Out, In]):
             self._transport.cancel()
 
 
-async def _or_closed(operation: Awaitable[Any]) -> Any:
+async def or_closed(operation: Awaitable[Any]) -> Any:
+    """The operation's result; whatever is wrong with the connection becomes LinkClosed."""
     try:
         return await operation
     except grpc.aio.AioRpcError as error:
@@ -142,7 +152,7 @@ async def call_join(channel: grpc.aio.Channel, request: JoinRequest, *, timeout:
 
 async def _call(channel: grpc.aio.Channel, method: str, data: bytes, timeout: float) -> JoinReply:
     call: Any = channel.unary_unary(method)
-    reply = JOIN_REPLY.decode(await _or_closed(call(data, timeout=timeout)))
+    reply = JOIN_REPLY.decode(await or_closed(call(data, timeout=timeout)))
     if reply is None:
         raise LinkClosed(cause="the answer is of a kind this release does not know")
     return reply
@@ -156,10 +166,10 @@ def gateway_service(
     """`NodeGateway` of the contract; a session or stream ends when its function returns."""
 
     async def serve_session(_: Any, context: Any) -> None:
-        await session(GrpcChannel[BrainMessage, NodeMessage](context, BRAIN, NODE), _caller(context))
+        await session(GrpcChannel[BrainMessage, NodeMessage](context, BRAIN, NODE), caller_of(context))
 
     async def serve_stream(_: Any, context: Any) -> None:
-        await stream(GrpcChannel[StreamFrame, StreamFrame](context, FRAME, FRAME), _caller(context))
+        await stream(GrpcChannel[StreamFrame, StreamFrame](context, FRAME, FRAME), caller_of(context))
 
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Session": grpc.stream_stream_rpc_method_handler(serve_session),
@@ -180,11 +190,12 @@ def _unary(
     async def serve(data: bytes, context: Any) -> bytes:
         request = codec.decode(data)
         assert request is not None, "a message of one kind is never unknown"
-        return JOIN_REPLY.encode(await answer(request, _caller(context)))
+        return JOIN_REPLY.encode(await answer(request, caller_of(context)))
 
     return grpc.unary_unary_rpc_method_handler(serve)
 
 
-def _caller(context: Any) -> Caller:
+def caller_of(context: Any) -> Caller:
+    """Whom a call that is being served comes from."""
     certificates = context.auth_context().get("x509_pem_cert", [b""])
     return Caller(context.peer().partition(":")[2], certificates[0])

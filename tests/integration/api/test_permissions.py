@@ -15,6 +15,7 @@ from hytopus.brain.authority.ca import Authority
 from hytopus.brain.db.engine import Database
 from hytopus.brain.features import API, OUTSIDE
 from hytopus.brain.gateway.gateway import Gateway
+from hytopus.brain.gateway.reach import Reach
 from hytopus.brain.http.routing import PREFIX, MountedRoute, UnguardedRoute, mounted_routes
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.presence import Presence
@@ -31,6 +32,7 @@ async def world(sqlite: Database, store: MemoryStore, clock: StepClock, tmp_path
     extra = {
         "presence": presence,
         "gateway": gateway,
+        "reach": Reach(gateway),
         "instance_settings": InstanceSettings(),
         "authority": await Authority.open(tmp_path / "ca", clock=clock),
     }

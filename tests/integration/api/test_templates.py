@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from hytopus.brain.accounts.roles import Role
+from hytopus.brain.db.leases import Leases
 from hytopus.brain.templates.errors import TemplateNotFound, TemplateVersionNotFound
 from hytopus.brain.templates.queries import get_versions, resolve
 from hytopus.brain.templates.sweeper import RETRY_SECONDS, run_sweeper, sweep
@@ -277,7 +278,7 @@ async def test_the_sweeper_starts_at_once_and_comes_back_after_a_failure(
 ) -> None:
     for name in ("lobby@1", "arena@1"):
         await _push(operator, store, name, name.encode()).all()
-    sweeping = asyncio.create_task(run_sweeper(world.database, store, clock))
+    sweeping = asyncio.create_task(run_sweeper(world.database, store, clock, Leases(world.database, clock, "here")))
     await operator.delete("/templates/lobby")
     await eventually(lambda: list(store.objects.values()) == [b"arena@1"], what="the first blob to go")
     store.fault = S3Unreachable(endpoint="here", why="it is down")

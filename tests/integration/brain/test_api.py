@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -120,7 +119,7 @@ async def api(database: Database) -> AsyncIterator[Api]:
     extra = {
         "presence": presence,
         "instance_settings": InstanceSettings(),
-        "gateway": SimpleNamespace(sessions=answering, relay=answering),
+        "reach": answering,
     }
     await add(database, *make_template(**RULES))
     routers = (instances, inspection, streams, nodes)

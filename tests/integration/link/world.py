@@ -17,8 +17,11 @@ from hytopus.brain.activity.actor import SYSTEM
 from hytopus.brain.authority import commands as authority_commands
 from hytopus.brain.authority.api import JoinInfo, get_join_info
 from hytopus.brain.authority.ca import Authority
+from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import Database
 from hytopus.brain.gateway.gateway import Gateway
+from hytopus.brain.gateway.peers import Peers
+from hytopus.brain.gateway.reach import Reach
 from hytopus.brain.gateway.server import open_gateway
 from hytopus.brain.gateway.settings import GatewaySettings
 from hytopus.brain.instances.models import Instance
@@ -113,7 +116,9 @@ class Brain:
     store: MemoryStore = field(default_factory=MemoryStore)
     gateway: Gateway = field(init=False)
     authority: Authority = field(init=False)
+    reach: Reach = field(init=False)
     url: str = ""
+    name: str = "brain"
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Gateway]:
@@ -123,13 +128,17 @@ class Brain:
         settings = GatewaySettings(
             session_listen=f"127.0.0.1:{self.ports[0]}", join_listen=f"127.0.0.1:{self.ports[1]}"
         )
+        fleet = Fleet(self.database, self.clock, name=self.name, ca_fingerprint=self.authority.fingerprint)
         async with open_gateway(
-            self.database, self.store, self.authority, settings, presence, clock=self.clock
+            self.database, self.store, self.authority, settings, presence, clock=self.clock, fleet=fleet
         ) as gateway:
             self.gateway = gateway
             self.ports = _port(gateway.session_address), _port(gateway.join_address)
+            peers = Peers(self.authority)
+            self.reach = Reach(gateway, peers)
             async with _web(self) as self.url:
                 yield gateway
+            await peers.close()
 
     async def token(self, *, name: str | None = None, lifetime: timedelta = timedelta(minutes=15)) -> str:
         async with self.database.write() as session:

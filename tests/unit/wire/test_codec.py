@@ -31,6 +31,9 @@ CODECS = {
     codec.FRAME: (StreamFrame,),
     codec.JOIN_REQUEST: (messages.JoinRequest,),
     codec.RENEW_REQUEST: (messages.RenewRequest,),
+    codec.PEER_ASK: (messages.PeerAsk,),
+    codec.PEER_LINES: (messages.PeerLines,),
+    codec.ANSWER: (messages.Answer,),
 }
 EVERY = [pytest.param(c, kind, id=kind.__name__) for c, kinds in CODECS.items() for kind in kinds]
 SCALARS: dict[Any, st.SearchStrategy[Any]] = {

@@ -34,6 +34,7 @@ _CA_LIFETIME: Final = timedelta(days=3650)
 _SKEW: Final = timedelta(hours=1)
 """Certificates count from a little earlier, for nodes whose clock is behind."""
 _NODE_URI: Final = "hytopus://node/"
+_BRAIN_URI: Final = "hytopus://brain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ class Authority:
         return ca_fingerprint(self.ca_pem)
 
     def server_certificate(self) -> tuple[bytes, bytes]:
-        """Key and certificate of this Brain, as PEM. A new pair after two thirds of the lifetime."""
+        """Key and certificate of this Brain, as PEM, for serving and for calling other Brains. A new pair after two
+        thirds of the lifetime."""
         now = self._clock.now()
         if self._server is None or now >= self._server[0]:
             key = ec.generate_private_key(ec.SECP256R1())
@@ -87,8 +89,9 @@ class Authority:
                 _general_name(name) for name in dict.fromkeys((SERVER_NAME, "localhost", "127.0.0.1", *self._names))
             ]
             builder = self._builder("hytopus brain", key.public_key(), now, SERVER_LIFETIME)
+            sans.append(x509.UniformResourceIdentifier(_BRAIN_URI))
             builder = builder.add_extension(x509.SubjectAlternativeName(sans), critical=False)
-            signed = self._sign(builder, ExtendedKeyUsageOID.SERVER_AUTH)
+            signed = self._sign(builder, ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
             self._server = (now + SERVER_LIFETIME * 2 / 3, _private_pem(key), signed.public_bytes(Encoding.PEM))
         return self._server[1:]
 
@@ -108,10 +111,10 @@ class Authority:
             x509.BasicConstraints(ca=False, path_length=None), critical=True
         )
 
-    def _sign(self, builder: x509.CertificateBuilder, usage: x509.ObjectIdentifier) -> x509.Certificate:
+    def _sign(self, builder: x509.CertificateBuilder, *usages: x509.ObjectIdentifier) -> x509.Certificate:
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
-            builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .add_extension(identifier, critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -139,15 +142,25 @@ def key_fingerprint(csr: x509.CertificateSigningRequest) -> str:
 
 def read_identity(certificate_pem: bytes) -> NodeIdentity | None:
     """Whom a client certificate that TLS has accepted belongs to; None when it is not a node's."""
+    for uri in _uris(certificate_pem):
+        if uri.startswith(_NODE_URI):
+            serial = _serial(x509.load_pem_x509_certificate(certificate_pem))
+            return NodeIdentity(uri.removeprefix(_NODE_URI), serial)
+    return None
+
+
+def is_brain(certificate_pem: bytes) -> bool:
+    """Whether a client certificate that TLS has accepted is another Brain's."""
+    return _BRAIN_URI in _uris(certificate_pem)
+
+
+def _uris(certificate_pem: bytes) -> Sequence[str]:
     try:
         certificate = x509.load_pem_x509_certificate(certificate_pem)
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, x509.ExtensionNotFound):
-        return None
-    for uri in names.get_values_for_type(x509.UniformResourceIdentifier):
-        if uri.startswith(_NODE_URI):
-            return NodeIdentity(uri.removeprefix(_NODE_URI), _serial(certificate))
-    return None
+        return ()
+    return names.get_values_for_type(x509.UniformResourceIdentifier)
 
 
 def _load_or_create(directory: Path, now: datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:

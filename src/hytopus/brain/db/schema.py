@@ -6,10 +6,11 @@ from hytopus.brain.accounts import models as accounts
 from hytopus.brain.activity import models as activity
 from hytopus.brain.authority import models as authority
 from hytopus.brain.backups import models as backups
+from hytopus.brain.brains import models as brains
 from hytopus.brain.db import models as db
 from hytopus.brain.http import models as http
 from hytopus.brain.instances import models as instances
 from hytopus.brain.nodes import models as nodes
 from hytopus.brain.templates import models as templates
 
-FEATURES = (accounts, activity, authority, backups, db, http, instances, nodes, templates)
+FEATURES = (accounts, activity, authority, backups, brains, db, http, instances, nodes, templates)

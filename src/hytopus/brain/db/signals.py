@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.db.engine import after_commit
 from hytopus.kit.clock import Clock
+
+TRAVELLING: Final = frozenset({"event", "node", "blobs"})
+"""Topics that other Brains must hear of, too. The rest is for the Brain where it happened: its own loops see to it, and
+if it dies before they do, the sweeps of the others find it."""
 
 
 class Subscription:
@@ -52,10 +56,21 @@ class Subscription:
 
 
 class Signals:
-    """Topics within one Brain: `event` (activity.Event), `instance`, `node` and `placement` (keys to look at)."""
+    """Topics: `event` (activity.Event), `instance`, `node` and `placement` (keys to look at).
+
+    From another Brain an event comes without its value, and None instead of a key means "look at all of them".
+    """
 
     def __init__(self) -> None:
         self._subscriptions: dict[str, set[Subscription]] = defaultdict(set)
+        self.carry: Callable[[str, str | None], None] | None = None
+        """Takes what is to travel to the other Brains; must not block."""
+
+    def announce(self, topic: str, value: Any = None) -> None:
+        """Publish here and, if the topic is one that travels, to the other Brains."""
+        self.publish(topic, value)
+        if self.carry is not None and topic in TRAVELLING:
+            self.carry(topic, value if isinstance(value, str) else None)
 
     def publish(self, topic: str, value: Any = None) -> None:
         for subscription in tuple(self._subscriptions[topic]):
@@ -74,4 +89,4 @@ class Signals:
 def signal(session: AsyncSession, topic: str, value: Any = None) -> None:
     """Publish once the session's work is durable."""
     signals: Signals = session.info["signals"]
-    after_commit(session, lambda: signals.publish(topic, value))
+    after_commit(session, lambda: signals.announce(topic, value))

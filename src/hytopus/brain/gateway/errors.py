@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import ClassVar
 
 from hytopus.errors import HytopusError
+from hytopus.wire.messages import Problem
 from hytopus.wire.problems import PeerProblem as NodeProblem
 
-__all__ = ["GatewayCannotListen", "NodeOffline", "NodeProblem", "NodeTimeout", "SessionNotOpened"]
+__all__ = [
+    "GatewayCannotListen",
+    "NodeOffline",
+    "NodeProblem",
+    "NodeTimeout",
+    "NotABrainCalling",
+    "SessionNotOpened",
+    "raised",
+]
 
 
 class NodeOffline(HytopusError):
     code: ClassVar[str] = "node_offline"
     status: ClassVar[int] = 503
-    template: ClassVar[str] = "Node {node} is not connected to this Brain."
+    template: ClassVar[str] = "Node {node} is not connected."
     remedy: ClassVar[str] = "`hytopus node list` shows since when; look at the agent's log on that machine."
     retryable: ClassVar[bool] = True
 
@@ -39,3 +48,23 @@ class GatewayCannotListen(HytopusError):
     code: ClassVar[str] = "gateway_cannot_listen"
     template: ClassVar[str] = "The Brain cannot listen for nodes on {address}: {cause}."
     remedy: ClassVar[str] = "Stop what uses the port, or choose another one in the Brain's `gateway` settings."
+
+
+class NotABrainCalling(HytopusError):
+    code: ClassVar[str] = "not_a_brain_calling"
+    status: ClassVar[int] = 403
+    template: ClassVar[str] = "Only another Brain may ask this, and the caller's certificate is not a Brain's."
+    remedy: ClassVar[str] = "Nodes and people have no use for it; ask the REST API instead."
+
+
+def raised(problem: Problem) -> HytopusError:
+    """What a node, or the Brain in between, says is wrong, as the error it would be here."""
+    params = problem.params
+    match problem.code:
+        case NodeOffline.code:
+            return NodeOffline(node=params.get("node", ""))
+        case NodeTimeout.code:
+            seconds = float(params.get("seconds", 0))
+            return NodeTimeout(node=params.get("node", ""), what=params.get("what", ""), seconds=seconds)
+        case _:
+            return NodeProblem(problem)

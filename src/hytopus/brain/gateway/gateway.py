@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import Database
 from hytopus.brain.gateway.registry import Sessions
 from hytopus.brain.gateway.relay import Relay
@@ -29,9 +30,17 @@ class Gateway:
     """The Brain's end of all links."""
 
     def __init__(
-        self, database: Database, store: ObjectStore, presence: Presence, *, clock: Clock, brain_id: str = ""
+        self,
+        database: Database,
+        store: ObjectStore,
+        presence: Presence,
+        *,
+        clock: Clock,
+        brain_id: str = "",
+        fleet: Fleet | None = None,
     ) -> None:
         self.database = database
+        self.fleet = fleet or Fleet(database, clock)
         self.store = store
         self.presence = presence
         self.clock = clock

@@ -12,6 +12,7 @@ from hytopus.brain.gateway.gateway import URL_LIFETIME_S, Gateway
 from hytopus.brain.gateway.registry import LiveSession
 from hytopus.brain.instances.assignments import commands_for
 from hytopus.brain.nodes import queries as nodes
+from hytopus.brain.nodes.sessions import is_current
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.wire.deadline import within
@@ -53,7 +54,7 @@ class Pusher:
 
     async def _listen(self, subscription: Subscription) -> None:
         while True:
-            if await subscription.get() == self._session.node_id or subscription.overflowed:
+            if await subscription.get() in (self._session.node_id, None) or subscription.overflowed:
                 subscription.overflowed = False
                 self._look.set()
 
@@ -68,8 +69,14 @@ class Pusher:
         async with self._gateway.database.read() as reading:
             node = await nodes.get(reading, self._session.node_id)
             commands = await commands_for(reading, self._session.node_id) if node is not None else []
+            mine = await is_current(reading, self._session.node_id, self._session.id)
         if node is None:
             await self._session.channel.send(Refused(problem_of(CertificateRevoked(cause="the node was removed"))))
+            await self._session.channel.close()
+            return True
+        if not mine:
+            log.info("node has found another Brain", node=self._session.node_id)
+            self._session.replaced = True
             await self._session.channel.close()
             return True
         if node.dev_mode is not self._dev_mode:

@@ -22,12 +22,14 @@ class LiveSession:
     """A session that stands: how to reach the node, and who waits for its answers."""
 
     def __init__(self, node_id: str, channel: BrainChannel) -> None:
+        self.id = new_id()
         self.node_id = node_id
         self.channel = channel
         self.stands = False
         """The node has been welcomed; before that nothing may be asked of it."""
         self.replaced = False
-        """The same agent came back on a new connection; nothing is to be written down when this one ends."""
+        """The same agent came back on a new connection, here or at another Brain; nothing is to be written down when
+        this one ends."""
         self.finished = asyncio.Event()
         self._answers: dict[str, asyncio.Future[Answer]] = {}
 
@@ -75,6 +77,11 @@ class Sessions:
         self.closing = False
         """The Brain is going down: sessions end without the nodes being at fault."""
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._live)
+
     def online(self, node_id: str) -> bool:
         session = self._live.get(node_id)
         return session is not None and session.stands
@@ -120,6 +127,12 @@ class Sessions:
         """End every session at once, for a Brain that goes down."""
         self.closing = True
         for session in tuple(self._live.values()):
+            await session.channel.close()
+
+    async def drop(self) -> None:
+        """End every session, because this Brain cannot serve its nodes and another one can."""
+        for session in tuple(self._live.values()):
+            session.replaced = True
             await session.channel.close()
 
     async def enter(self, session: LiveSession) -> None:

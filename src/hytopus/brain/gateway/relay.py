@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
-from hytopus.brain.gateway.errors import NodeOffline, NodeProblem, NodeTimeout
+from hytopus.brain.gateway.errors import NodeOffline, NodeTimeout, raised
 from hytopus.brain.gateway.registry import LiveSession, Sessions
 from hytopus.kit.clock import Clock
 from hytopus.kit.ids import new_id
@@ -33,6 +33,12 @@ class LineStream:
 
     async def __aiter__(self) -> AsyncIterator[LogLine]:
         """Ends when nothing more is to come. Raises NodeOffline when the node is lost, NodeProblem if it says why."""
+        async for batch in self.batches():
+            for line in batch:
+                yield line
+
+    async def batches(self) -> AsyncIterator[tuple[LogLine, ...]]:
+        """The same in the portions they come in."""
         while True:
             try:
                 frame = await self._channel.receive()
@@ -40,10 +46,10 @@ class LineStream:
                 raise NodeOffline(node=self._node_id) from error
             if frame is None:
                 raise NodeOffline(node=self._node_id)
-            for line in frame.lines:
-                yield line
+            if frame.lines:
+                yield frame.lines
             if frame.problem is not None:
-                raise NodeProblem(frame.problem)
+                raise raised(frame.problem)
             if frame.ended:
                 return
 

@@ -9,6 +9,7 @@ from typing import Final
 from hytopus.brain.gateway.gateway import Gateway
 from hytopus.brain.gateway.registry import LiveSession
 from hytopus.brain.instances.observe import observe
+from hytopus.brain.instances.queries import lock_all
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.wire.messages import InstanceReport, ReportsSeen
@@ -52,6 +53,7 @@ async def write_reports(gateway: Gateway, node_id: str, reports: Sequence[Instan
     """Together if possible. One that cannot be taken is dropped; the others must not go down with it."""
     try:
         async with gateway.database.write() as writing:
+            await lock_all(writing, {report.instance_id for report in reports})
             for report in reports:
                 await observe(writing, node_id, report, at=gateway.clock.now())
     except HytopusError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -13,9 +14,11 @@ import grpc.aio
 from hytopus.brain.authority import commands as authority_commands
 from hytopus.brain.authority.ca import Authority, NodeIdentity, read_identity
 from hytopus.brain.authority.errors import CertificateRevoked
+from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import Database
 from hytopus.brain.gateway.errors import GatewayCannotListen
 from hytopus.brain.gateway.gateway import Gateway, Peer
+from hytopus.brain.gateway.peers import PeerEdge
 from hytopus.brain.gateway.session import serve
 from hytopus.brain.gateway.settings import GatewaySettings
 from hytopus.brain.nodes.presence import Presence
@@ -26,10 +29,13 @@ from hytopus.storage.base import ObjectStore
 from hytopus.wire.channel import BrainChannel, Channel, StreamChannel
 from hytopus.wire.messages import JoinReply, JoinRequest, Refused, RenewRequest
 from hytopus.wire.network import SERVER_OPTIONS, Caller, gateway_service, join_service
+from hytopus.wire.peers import peer_service
 from hytopus.wire.problems import problem_of
 
 _GRACE_S: Final = 1.0
 """At the end: sessions have been closed by then, and calls under way may finish."""
+
+_ANY: Final = ("", "0.0.0.0", "::", "*")  # noqa: S104 - compared with, not listened on
 
 log = get_logger(__name__)
 
@@ -43,12 +49,16 @@ async def open_gateway(
     presence: Presence,
     *,
     clock: Clock,
+    fleet: Fleet | None = None,
 ) -> AsyncIterator[Gateway]:
     """Listen for nodes. On leaving, every session is closed at once, so that the nodes look for a Brain again."""
-    gateway = Gateway(database, store, presence, clock=clock, brain_id=authority.fingerprint)
+    gateway = Gateway(database, store, presence, clock=clock, brain_id=authority.fingerprint, fleet=fleet)
     edge = _Edge(gateway, authority)
     sessions = grpc.aio.server(options=SERVER_OPTIONS)
-    sessions.add_generic_rpc_handlers((gateway_service(edge.session, edge.stream, edge.renew),))
+    others = PeerEdge(gateway.sessions, gateway.relay)
+    sessions.add_generic_rpc_handlers(
+        (gateway_service(edge.session, edge.stream, edge.renew), peer_service(others.ask, others.lines))
+    )
     joining = grpc.aio.server(options=SERVER_OPTIONS)
     joining.add_generic_rpc_handlers((join_service(edge.join),))
     try:
@@ -56,14 +66,21 @@ async def open_gateway(
         join_port = _listen(joining, settings.join_listen, authority, require_client=False)
         gateway.session_address = f"{settings.advertise_host}:{session_port}"
         gateway.join_address = f"{settings.advertise_host}:{join_port}"
-        await sessions.start()
-        await joining.start()
-        log.info("gateway listens", sessions=session_port, joining=join_port)
-        yield gateway
+        async with gateway.fleet.entered(f"{_own_host(settings)}:{session_port}"):
+            await sessions.start()
+            await joining.start()
+            log.info("gateway listens", sessions=session_port, joining=join_port)
+            yield gateway
     finally:
         await gateway.sessions.close()
         await asyncio.gather(sessions.stop(_GRACE_S), joining.stop(_GRACE_S))
         await edge.finish()
+
+
+def _own_host(settings: GatewaySettings) -> str:
+    """Where the other Brains and their nodes reach this one, as well as it can tell."""
+    host = settings.session_listen.rpartition(":")[0].strip("[]")
+    return settings.advertise_host or (socket.gethostname() if host in _ANY else host)
 
 
 def _listen(server: grpc.aio.Server, address: str, authority: Authority, *, require_client: bool) -> int:

@@ -7,6 +7,9 @@ from typing import Final
 
 from hytopus.brain.authority.commands import check_certificate, use_certificate
 from hytopus.brain.authority.errors import CertificateRevoked
+from hytopus.brain.brains.errors import CutOff
+from hytopus.brain.brains.fleet import CHANGED
+from hytopus.brain.db.time import database_now
 from hytopus.brain.gateway.errors import SessionNotOpened
 from hytopus.brain.gateway.gateway import Gateway, Peer
 from hytopus.brain.gateway.push import Pusher
@@ -15,6 +18,7 @@ from hytopus.brain.gateway.reports import ReportWriter, write_reports
 from hytopus.brain.instances.inventory import register_node
 from hytopus.brain.nodes import commands as nodes
 from hytopus.brain.nodes import queries as node_queries
+from hytopus.brain.nodes import sessions as node_sessions
 from hytopus.brain.nodes.errors import NodeIdentityInUse, NodeNotFound
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
@@ -24,6 +28,7 @@ from hytopus.wire.deadline import apart, within
 from hytopus.wire.messages import (
     Answer,
     BrainMessage,
+    Brains,
     Heartbeat,
     InstanceReport,
     NodeMessage,
@@ -87,6 +92,8 @@ async def _opening(channel: BrainChannel, gateway: Gateway) -> RegisterNode | No
 async def _check(peer: Peer, gateway: Gateway, message: RegisterNode) -> None:
     """Before a former session is ended: a copied identity must not be able to do that."""
     check_protocol(message.protocol)
+    if (seconds := gateway.fleet.cut_off_s) is not None:
+        raise CutOff(seconds=seconds)
     async with gateway.database.read() as reading:
         if peer.serial:
             await check_certificate(reading, peer.node_id, peer.serial)
@@ -97,7 +104,7 @@ async def _check(peer: Peer, gateway: Gateway, message: RegisterNode) -> None:
 
 async def _register(live: LiveSession, peer: Peer, gateway: Gateway, message: RegisterNode) -> float:
     """Write the inventory down and welcome the node. Returns the seconds between heartbeats."""
-    welcome, seen = await _write_down(peer, gateway, message)
+    welcome, seen = await _write_down(live, peer, gateway, message)
     await live.channel.send(welcome)
     if seen is not None:
         await live.channel.send(seen)
@@ -106,7 +113,9 @@ async def _register(live: LiveSession, peer: Peer, gateway: Gateway, message: Re
     return welcome.heartbeat_seconds
 
 
-async def _write_down(peer: Peer, gateway: Gateway, message: RegisterNode) -> tuple[Welcome, ReportsSeen | None]:
+async def _write_down(
+    live: LiveSession, peer: Peer, gateway: Gateway, message: RegisterNode
+) -> tuple[Welcome, ReportsSeen | None]:
     held_back = [report for report in message.inventory if not report.restored]
     if held_back:
         await write_reports(gateway, peer.node_id, held_back)
@@ -115,7 +124,16 @@ async def _write_down(peer: Peer, gateway: Gateway, message: RegisterNode) -> tu
         node = await register_node(writing, peer.node_id, message, at=at)
         await use_certificate(writing, peer.node_id, peer.serial, at=at)
         name, dev_mode = node.name, node.dev_mode
-    interval = gateway.presence.connected(peer.node_id)
+        interval = gateway.presence.interval(peer.node_id)
+        await node_sessions.claim(
+            writing,
+            peer.node_id,
+            brain_id=gateway.fleet.id,
+            session_id=live.id,
+            interval_s=interval,
+            now=await database_now(writing, gateway.clock),
+        )
+    gateway.presence.connected(peer.node_id, interval)
     seen = ReportsSeen(max(report.sequence for report in held_back)) if held_back else None
     return Welcome(peer.node_id, name, gateway.brain_id, interval, dev_mode), seen
 
@@ -134,7 +152,7 @@ class _Session:
         await apart(self._run())
 
     async def _run(self) -> None:
-        jobs = (self._reports.run(), self._pusher.run(), self._watch())
+        jobs = (self._reports.run(), self._pusher.run(), self._watch(), self._tell_of_brains())
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(job) for job in jobs]
@@ -165,6 +183,18 @@ class _Session:
             case RegisterNode():
                 log.warning("ignored a second register_node", node=self._live.node_id)
 
+    async def _tell_of_brains(self) -> None:
+        """Where else the node may turn to, whenever that changes."""
+        fleet = self._gateway.fleet
+        told: tuple[str, ...] = ()
+        with self._gateway.database.signals.subscribe(CHANGED) as changed:
+            while True:
+                addresses = fleet.addresses()
+                if addresses != told:
+                    await self._live.channel.send(Brains(fleet.spread(addresses)))
+                    told = addresses
+                await changed.get()
+
     async def _watch(self) -> None:
         """A node may be silent without its connection being broken: hung, or behind a dead network."""
         clock = self._gateway.clock
@@ -178,10 +208,11 @@ async def _wind_up(session: LiveSession, gateway: Gateway) -> None:
     """Whatever happens here, the next session must be able to begin."""
     try:
         if session.replaced or gateway.sessions.closing:
+            gateway.presence.disconnected(session.node_id)
             return
         gateway.presence.disconnected(session.node_id)
         async with gateway.database.write() as writing:
-            await nodes.disconnected(writing, session.node_id, at=gateway.clock.now())
+            await nodes.disconnected(writing, session.node_id, session_id=session.id, at=gateway.clock.now())
         log.info("session over", node=session.node_id)
     finally:
         gateway.sessions.remove(session)

@@ -15,6 +15,7 @@ class GatewaySettings(BaseModel):
     join_listen: str = "127.0.0.1:8422"
     """`host:port` for machines that join."""
     advertise_host: str = ""
-    """The host nodes dial; empty: the host of the Brain's address they were given when they joined."""
+    """The host nodes dial; empty: the host of the Brain's address they were given when they joined. Of several Brains
+    each needs its own; nodes and the other Brains dial it."""
     names: list[str] = []
     """Further names and addresses to put into the server's certificate, for tools other than our nodes."""

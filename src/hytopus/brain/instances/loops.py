@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
+from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.control.controller import Controller, Topic
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.reconciler import due, instances_on, reconcile
@@ -14,6 +15,7 @@ from hytopus.brain.instances.scheduler import schedule
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.liveness import watch
 from hytopus.brain.nodes.presence import Presence
+from hytopus.brain.nodes.sessions import share_heartbeats
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.kit.clock import Clock
 
@@ -21,11 +23,18 @@ _ALL: Final = "all"
 
 
 async def run_loops(
-    database: Database, presence: Presence, *, clock: Clock, nodes: NodeSettings, instances: InstanceSettings
+    database: Database,
+    presence: Presence,
+    fleet: Fleet,
+    *,
+    clock: Clock,
+    nodes: NodeSettings,
+    instances: InstanceSettings,
 ) -> None:
-    """Until cancelled."""
+    """Until cancelled. Every Brain runs all of them: each step is checked again under the lock of its row."""
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(watch(database, presence, clock=clock, settings=nodes))
+        tasks.create_task(watch(database, presence, fleet, clock=clock, settings=nodes))
+        tasks.create_task(share_heartbeats(database, presence, fleet, clock))
         tasks.create_task(instance_controller(database, clock, instances).run())
         tasks.create_task(placement_controller(database, presence, clock, instances).run())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Integer, case, cast, func, or_, select
@@ -18,6 +18,13 @@ async def locked(session: AsyncSession, instance_id: str) -> Instance | None:
     wanted = select(Instance).where(Instance.id == instance_id).with_for_update()
     instance: Instance | None = await session.scalar(wanted)
     return instance
+
+
+async def lock_all(session: AsyncSession, instance_ids: Collection[str]) -> None:
+    """Take the locks of several rows in the one order that everybody keeps to, or two who need the same deadlock."""
+    await session.execute(
+        select(Instance.id).where(Instance.id.in_(instance_ids)).order_by(Instance.id).with_for_update()
+    )
 
 
 async def find(session: AsyncSession, reference: str, *, lock: bool = False) -> Instance:

@@ -15,6 +15,7 @@ from hytopus.brain.db.signals import signal
 from hytopus.brain.nodes.errors import BadNodeName, NodeIdentityInUse, NodeNameTaken
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import get
+from hytopus.brain.nodes.sessions import forget, is_current
 from hytopus.brain.nodes.states import NodeState, advance
 from hytopus.kit.ids import is_name
 from hytopus.wire.messages import RegisterNode
@@ -57,10 +58,10 @@ async def register(session: AsyncSession, node: Node, message: RegisterNode, *, 
     signal(session, "placement")
 
 
-async def disconnected(session: AsyncSession, node_id: str, *, at: datetime) -> None:
-    """Its session has ended; if it does not come back in time, it counts as offline."""
+async def disconnected(session: AsyncSession, node_id: str, *, session_id: str, at: datetime) -> None:
+    """That session of it has ended; if it does not come back in time, it counts as offline."""
     node = await get(session, node_id, lock=True)
-    if node is None or node.state is not NodeState.ONLINE:
+    if node is None or node.state is not NodeState.ONLINE or not await is_current(session, node_id, session_id):
         return
     node.last_seen = at
     advance(session, node, NodeState.SUSPECT, at=at)
@@ -149,6 +150,7 @@ async def remove(session: AsyncSession, node: Node, *, actor: Actor, at: datetim
     )
     audit(session, actor, "node.remove", node.name, at=at, before={"id": node.id, "address": node.address})
     await session.delete(node)
+    await forget(session, node.id)
     signal(session, "node", node.id)
     signal(session, "node_state", node.id)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import Database
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.queries import get, nodes_with_room
+from hytopus.brain.nodes.sessions import look_elsewhere
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.brain.nodes.states import NodeState, advance
 from hytopus.kit.clock import Clock
@@ -14,30 +16,36 @@ from hytopus.kit.logs import get_logger
 log = get_logger(__name__)
 
 
-async def watch(database: Database, presence: Presence, *, clock: Clock, settings: NodeSettings) -> None:
+async def watch(database: Database, presence: Presence, fleet: Fleet, *, clock: Clock, settings: NodeSettings) -> None:
     """Judge every node's silence now and then, until cancelled."""
     while True:
         await clock.sleep(settings.heartbeat_seconds / 2)
         try:
-            await judge_all(database, presence, clock=clock)
+            await judge_all(database, presence, fleet, clock=clock)
         except Exception:
             log.exception("judging the nodes failed; trying again")
 
 
-async def judge_all(database: Database, presence: Presence, *, clock: Clock) -> None:
+async def judge_all(database: Database, presence: Presence, fleet: Fleet, *, clock: Clock) -> None:
     """One round; the database is written to only when somebody's state changes."""
     async with database.read() as session:
         nodes = await nodes_with_room(session)
+        elsewhere = await look_elsewhere(session, fleet, clock)
     for node in nodes:
+        presence.elsewhere(node.id, elsewhere.get(node.id))
         if judge(node, presence, clock) is not node.state:
-            await _apply(database, presence, node.id, clock)
+            await _apply(database, presence, fleet, node.id, clock)
 
 
 def judge(node: Node, presence: Presence, clock: Clock) -> NodeState:
-    """The state a node's silence puts it in. Only a session brings an offline node back."""
+    """The state a node's silence puts it in. Only a session brings an offline node back.
+
+    A node that is connected to another Brain is that Brain's to judge. When that Brain dies, all the others judge, from
+    the moment of its death on.
+    """
     now = clock.now()
-    if node.state is NodeState.OFFLINE:
-        return NodeState.OFFLINE
+    if node.state is NodeState.OFFLINE or presence.is_elsewhere(node.id):
+        return node.state
     if now >= presence.offline_at(node.id):
         return NodeState.SUSPECT if node.state is NodeState.ONLINE else NodeState.OFFLINE
     if now >= presence.suspect_at(node.id):
@@ -46,10 +54,15 @@ def judge(node: Node, presence: Presence, clock: Clock) -> NodeState:
     return NodeState.ONLINE if heard else NodeState.SUSPECT
 
 
-async def _apply(database: Database, presence: Presence, node_id: str, clock: Clock) -> None:
+async def _apply(database: Database, presence: Presence, fleet: Fleet, node_id: str, clock: Clock) -> None:
     async with database.write() as session:
         node = await get(session, node_id, lock=True)
         if node is None:
+            return
+        # Under the lock that a new session needs, too: it may have found another Brain a moment ago.
+        found = await look_elsewhere(session, fleet, clock, node_id=node_id)
+        presence.elsewhere(node_id, found.get(node_id))
+        if judge(node, presence, clock) is node.state:
             return
         node.last_seen = presence.last_seen(node_id)
         advance(session, node, judge(node, presence, clock), at=clock.now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hytopus.brain.db.base import Base
@@ -67,3 +67,23 @@ class Restore(Base):
     """When a Brain first ran after it."""
     learned_at: Mapped[datetime | None]
     """Until then nothing is placed: what seems to wait for a node may run on one that has not come back yet."""
+
+
+class NodeSession(Base):
+    """Which Brain holds a node's session. A node that has never been connected has no row.
+
+    Times are the database's.
+    """
+
+    __tablename__ = "node_sessions"
+
+    node_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    brain_id: Mapped[str] = mapped_column(String(16))
+    session_id: Mapped[str] = mapped_column(String(16))
+    """Another one for each session: whoever ends an older one must not touch the row."""
+    since: Mapped[datetime]
+    heard_at: Mapped[datetime]
+    """Its last heartbeat that was written down for the other Brains."""
+    interval_s: Mapped[float]
+    heartbeat: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    """That heartbeat, as it came over the wire."""

@@ -1,13 +1,14 @@
-"""Who is there and how busy: heartbeats, kept in memory only.
+"""Who is there and how busy: heartbeats, kept in memory.
 
 Lost with the Brain, and nothing depends on it: after a restart every node counts as heard just now, and the next
-heartbeat brings its load again.
+heartbeat brings its load again. Of nodes that are connected to other Brains it knows what those have written down
+(see `sharing.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from hytopus.brain.db.signals import Signals
@@ -23,10 +24,24 @@ class _Seen:
     connected: bool = True
     load: NodeLoad | None = None
     usage: Mapping[str, InstanceUsage] = field(default_factory=dict)
+    beat: Heartbeat | None = None
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A node whose last session was another Brain's."""
+
+    at: datetime
+    """When it was last heard there, or when that Brain ended, by this machine's clock."""
+    interval: float
+    connected: bool
+    """That Brain lives: it judges the node's silence, and nobody else does."""
+    beat: Heartbeat | None = None
 
 
 class Presence:
-    """What the nodes of this Brain last said. All calls are cheap and never block."""
+    """What the nodes last said. All calls are cheap and never block."""
 
     def __init__(self, settings: NodeSettings, clock: Clock, signals: Signals) -> None:
         self._settings = settings
@@ -34,12 +49,18 @@ class Presence:
         self._signals = signals
         self._started = clock.now()
         self._nodes: dict[str, _Seen] = {}
+        self._elsewhere: dict[str, Elsewhere] = {}
 
-    def connected(self, node_id: str) -> float:
-        """A session stands. Returns how often the node is to send heartbeats, in seconds; more nodes, less often."""
+    def interval(self, node_id: str) -> float:
+        """How often a node is to send heartbeats, in seconds; more nodes, less often."""
         fleet = 1 + sum(seen.connected for key, seen in self._nodes.items() if key != node_id)
-        interval = max(self._settings.heartbeat_seconds, fleet / self._settings.heartbeats_per_second)
+        return max(self._settings.heartbeat_seconds, fleet / self._settings.heartbeats_per_second)
+
+    def connected(self, node_id: str, interval: float | None = None) -> float:
+        """A session stands. Returns how often the node sends heartbeats."""
+        interval = interval or self.interval(node_id)
         self._nodes[node_id] = _Seen(self._clock.now(), interval)
+        self._elsewhere.pop(node_id, None)
         self._signals.publish("placement")
         return interval
 
@@ -50,11 +71,32 @@ class Presence:
 
     def forget(self, node_id: str) -> None:
         self._nodes.pop(node_id, None)
+        self._elsewhere.pop(node_id, None)
+
+    def found_elsewhere(self, nodes: Mapping[str, Elsewhere]) -> None:
+        """All nodes whose last session was another Brain's; wakes the scheduler when one is able to take more."""
+        before, self._elsewhere = self._elsewhere, dict(nodes)
+        if any(_differs(before.get(node_id), found) for node_id, found in nodes.items()):
+            self._signals.publish("placement")
+
+    def elsewhere(self, node_id: str, found: Elsewhere | None) -> None:
+        """What has just been read about one node."""
+        if found is None:
+            self._elsewhere.pop(node_id, None)
+        else:
+            former = self._elsewhere.get(node_id)
+            self._elsewhere[node_id] = found if found.beat or former is None else replace(found, beat=former.beat)
+
+    def is_elsewhere(self, node_id: str) -> bool:
+        """It is connected to another Brain that lives."""
+        found = self._elsewhere.get(node_id)
+        return found is not None and found.connected
 
     def heartbeat(self, node_id: str, beat: Heartbeat) -> None:
         """Take a heartbeat in; wakes the scheduler when the node has become able to take more."""
         seen = self._nodes.setdefault(node_id, _Seen(self._clock.now(), self._settings.heartbeat_seconds))
         before, seen.load = seen.load, beat.load
+        seen.beat, seen.shared = beat, False
         seen.at, seen.connected = self._clock.now(), True
         seen.usage = {usage.instance_id: usage for usage in beat.usage}
         if before is None or _placement_view(before) != _placement_view(beat.load):
@@ -62,17 +104,18 @@ class Presence:
 
     def last_seen(self, node_id: str) -> datetime:
         """When it was last heard; the start of this Brain for a node not heard since."""
-        seen = self._nodes.get(node_id)
-        return self._started if seen is None else seen.at
+        seen, found = self._nodes.get(node_id), self._elsewhere.get(node_id)
+        return max([self._started, *(known.at for known in (seen, found) if known is not None)])
 
     def is_connected(self, node_id: str) -> bool:
+        """To whichever Brain."""
         seen = self._nodes.get(node_id)
-        return seen is not None and seen.connected
+        return self.is_elsewhere(node_id) or (seen is not None and seen.connected)
 
     def suspect_at(self, node_id: str) -> datetime:
         """When silence becomes suspicious: never before three heartbeats are missing."""
-        seen = self._nodes.get(node_id)
-        interval = self._settings.heartbeat_seconds if seen is None else seen.interval
+        known = self._elsewhere.get(node_id) or self._nodes.get(node_id)
+        interval = self._settings.heartbeat_seconds if known is None else known.interval
         return self.last_seen(node_id) + timedelta(seconds=max(self._settings.suspect_after, 3 * interval))
 
     def offline_at(self, node_id: str) -> datetime:
@@ -81,17 +124,41 @@ class Presence:
         return self.suspect_at(node_id) + timedelta(seconds=after_suspicion)
 
     def load(self, node_id: str) -> NodeLoad | None:
+        found = self._elsewhere.get(node_id)
+        if found is not None and found.beat is not None:
+            return found.beat.load
         seen = self._nodes.get(node_id)
         return None if seen is None else seen.load
 
     def loads(self) -> dict[str, NodeLoad]:
         """The last load of every node that has sent one."""
-        return {node_id: seen.load for node_id, seen in self._nodes.items() if seen.load is not None}
+        loads = {node_id: self.load(node_id) for node_id in (*self._nodes, *self._elsewhere)}
+        return {node_id: load for node_id, load in loads.items() if load is not None}
 
     def usage(self, node_id: str | None, instance_id: str) -> InstanceUsage | None:
         """What an instance used when its node last spoke."""
-        seen = self._nodes.get(node_id) if node_id else None
+        if node_id is None:
+            return None
+        found = self._elsewhere.get(node_id)
+        if found is not None and found.beat is not None:
+            return next((usage for usage in found.beat.usage if usage.instance_id == instance_id), None)
+        seen = self._nodes.get(node_id)
         return None if seen is None else seen.usage.get(instance_id)
+
+    def to_share(self) -> dict[str, tuple[datetime, Heartbeat]]:
+        """What the nodes connected here have said since the last time this was asked, and when."""
+        shared: dict[str, tuple[datetime, Heartbeat]] = {}
+        for node_id, seen in self._nodes.items():
+            if seen.connected and seen.beat is not None and not seen.shared:
+                seen.shared = True
+                shared[node_id] = seen.at, seen.beat
+        return shared
+
+
+def _differs(before: Elsewhere | None, now: Elsewhere) -> bool:
+    if now.beat is None or not now.connected:
+        return False
+    return before is None or before.beat is None or _placement_view(before.beat.load) != _placement_view(now.beat.load)
 
 
 def _placement_view(load: NodeLoad) -> tuple[bool, tuple[int, ...]]:

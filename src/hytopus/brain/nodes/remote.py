@@ -1,4 +1,4 @@
-"""Talking to a node from a route: what the gateway offers, as features may see it."""
+"""Talking to a node from a route, whichever Brain it is connected to: what features may see of the gateway."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class NodeRelay(Protocol):
 
 
 def _sessions(request: Request) -> NodeSessions:
-    sessions: NodeSessions = request.app.state.gateway.sessions
+    sessions: NodeSessions = request.app.state.reach
     return sessions
 
 
 def _relay(request: Request) -> NodeRelay:
-    relay: NodeRelay = request.app.state.gateway.relay
+    relay: NodeRelay = request.app.state.reach
     return relay
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.db.engine import Database
+from hytopus.brain.db.leases import Leases
 from hytopus.brain.templates.commands import SWEEP, end_upload, let_go
 from hytopus.brain.templates.models import PendingDeletion, TemplateVersion, Upload
 from hytopus.brain.templates.uploads import UPLOAD_LIFETIME
@@ -24,15 +25,22 @@ log = get_logger(__name__)
 
 SWEEP_SECONDS: Final = 600.0
 RETRY_SECONDS: Final = 30.0
+_LEASE: Final = "templates.sweeper"
+_LEASE_SECONDS: Final = 900.0
+"""Longer than a round and the pause after it. Two rounds at once would do no harm."""
 
 
-async def run_sweeper(database: Database, store: ObjectStore, clock: Clock) -> None:
-    """Sweep whenever there is something to do, every ten minutes, and soon after a failure. Runs until cancelled."""
+async def run_sweeper(database: Database, store: ObjectStore, clock: Clock, leases: Leases) -> None:
+    """Sweep whenever there is something to do, every ten minutes, and soon after a failure. Runs until cancelled.
+
+    One Brain at a time does; if it dies, another one follows when the lease has ended.
+    """
     with database.signals.subscribe(SWEEP) as wake:
         while True:
             pause = SWEEP_SECONDS
             try:
-                await sweep(database, store, clock.now())
+                if await leases.take(_LEASE, _LEASE_SECONDS):
+                    await sweep(database, store, clock.now())
             except HytopusError as error:
                 log.warning("object store not swept", code=error.code, detail=error.message)
                 pause = RETRY_SECONDS
@@ -66,7 +74,7 @@ async def _delete_blobs(database: Database, store: ObjectStore) -> None:
                 continue
         await store.delete(key)
         async with database.write() as session:
-            await session.delete(await session.get_one(PendingDeletion, key))
+            await session.execute(delete(PendingDeletion).where(PendingDeletion.s3_key == key))
         log.info("blob deleted", s3_key=key)
 
 

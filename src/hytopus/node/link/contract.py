@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from hytopus.wire.channel import NodeChannel, StreamChannel
@@ -59,7 +59,19 @@ class Agent(Protocol):
 
 
 class Dialer(Protocol):
-    """Opens links to the Brain."""
+    """Opens links to a Brain."""
+
+    async def learn(self, addresses: Sequence[str]) -> None:
+        """Where sessions can be had, the Brain that serves now first."""
+        ...
+
+    def stands(self) -> None:
+        """The session opened last stands."""
+        ...
+
+    def untried(self) -> bool:
+        """Whether there is a Brain that has not failed since a session last stood."""
+        ...
 
     async def session(self) -> NodeChannel:
         """A new session; what is wrong with the connection may show only at its first message."""

@@ -1,4 +1,4 @@
-"""Dialling the Brain over gRPC with this node's certificate."""
+"""Dialling a Brain over gRPC with this node's certificate."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import grpc
 import grpc.aio
 
 from hytopus.node.identity import Identity
+from hytopus.node.link.addresses import Addresses
 from hytopus.wire.channel import LinkClosed, NodeChannel, StreamChannel
 from hytopus.wire.messages import JoinReply, RenewRequest
-from hytopus.wire.network import CLIENT_OPTIONS, call_renew, open_session, open_stream
+from hytopus.wire.network import CLIENT_OPTIONS, HASTY_OPTIONS, call_renew, open_session, open_stream
 
 _RENEW_TIMEOUT_S: Final = 30.0
 
@@ -21,11 +22,20 @@ class GrpcDialer:
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
+        self._addresses = Addresses(identity)
         self._connection: grpc.aio.Channel | None = None
+        self.learn = self._addresses.learn
+        self.stands = self._addresses.stands
+        self.untried = self._addresses.untried
+
+    @property
+    def address(self) -> str:
+        """The Brain dialled last."""
+        return self._addresses.current
 
     async def session(self) -> NodeChannel:
         await self.close()
-        self._connection = await self._connect()
+        self._connection = await self._connect(await self._addresses.next())
         return open_session(self._connection)
 
     async def stream(self) -> StreamChannel:
@@ -35,7 +45,7 @@ class GrpcDialer:
 
     async def renew(self, csr_pem: str) -> JoinReply:
         """Ask for a new certificate, on a connection of its own. Raises LinkClosed."""
-        connection = await self._connect()
+        connection = await self._connect(self.address)
         try:
             return await call_renew(connection, RenewRequest(csr_pem), timeout=_RENEW_TIMEOUT_S)
         finally:
@@ -46,10 +56,11 @@ class GrpcDialer:
         if connection is not None:
             await connection.close()
 
-    async def _connect(self) -> grpc.aio.Channel:
+    async def _connect(self, address: str) -> grpc.aio.Channel:
         identity = self._identity
         ca, key, certificate = await asyncio.to_thread(
             lambda: (identity.ca_pem, identity.key_pem, identity.certificate_pem)
         )
         credentials = grpc.ssl_channel_credentials(ca, key, certificate)
-        return grpc.aio.secure_channel(identity.session_address, credentials, options=CLIENT_OPTIONS)
+        options = HASTY_OPTIONS if self._addresses.several else CLIENT_OPTIONS
+        return grpc.aio.secure_channel(address, credentials, options=options)

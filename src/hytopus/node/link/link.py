@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from hytopus.errors import HytopusError
 from hytopus.kit.backoff import backoff
@@ -11,6 +12,7 @@ from hytopus.kit.clock import Clock
 from hytopus.kit.logs import get_logger
 from hytopus.node.identity import Identity
 from hytopus.node.link.contract import Agent, Dialer
+from hytopus.node.link.dialer import GrpcDialer
 from hytopus.node.link.errors import LinkRefused, SessionPutOff
 from hytopus.node.link.outbox import Outbox
 from hytopus.node.link.session import run_session
@@ -21,6 +23,14 @@ from hytopus.wire.messages import Problem, Welcome
 from hytopus.wire.problems import problem_of
 
 log = get_logger(__name__)
+
+
+SPREAD_S: Final = 1.0
+"""Nodes that lose their Brain turn to another one within that time, not all at the same moment."""
+
+
+def _soon() -> float:
+    return random.uniform(0, SPREAD_S)  # noqa: S311 - spreading load, not a secret
 
 
 def _as_it_is(error: LinkClosed) -> HytopusError:
@@ -55,7 +65,7 @@ class Link:
             while True:
                 if await self._session():
                     delays = backoff()
-                await self._clock.sleep(next(delays))
+                await self._clock.sleep(_soon() if self._dialer.untried() else next(delays))
         finally:
             await self._dialer.close()
 
@@ -66,6 +76,7 @@ class Link:
         def welcomed(welcome: Welcome) -> None:
             nonlocal stood
             stood = self.connected = True
+            self._dialer.stands()
             self.last_problem = None
             log.info("connected to the Brain", node=welcome.node_name, brain=welcome.brain_id)
 
@@ -102,11 +113,11 @@ class Link:
 
 
 def dial_brain(
-    agent: Agent, outbox: Outbox, identity: Identity, dialer: Dialer, *, agent_id: str, clock: Clock
+    agent: Agent, outbox: Outbox, identity: Identity, dialer: GrpcDialer, *, agent_id: str, clock: Clock
 ) -> Link:
     """A link over the network, which says in words what is wrong with it."""
 
     def explain(error: LinkClosed) -> HytopusError:
-        return diagnose(error, identity.session_address, clock.now(), identity.valid())
+        return diagnose(error, dialer.address, clock.now(), identity.valid())
 
     return Link(agent, outbox, dialer, agent_id=agent_id, clock=clock, explain=explain)

@@ -19,6 +19,7 @@ from hytopus.wire.deadline import apart, within
 from hytopus.wire.messages import (
     Ask,
     BrainMessage,
+    Brains,
     InstanceCommand,
     OpenStream,
     PurgeCache,
@@ -126,6 +127,8 @@ class _Session:
 
     def _take(self, message: BrainMessage, tasks: asyncio.TaskGroup) -> None:
         match message:
+            case Brains():
+                self._start(tasks, self._dialer.learn(message.session_addresses))
             case ReportsSeen():
                 self._outbox.seen(message.sequence)
             case Ask() | PurgeCache():

@@ -107,6 +107,7 @@ class BrainMessage(_message.Message):
     ASK_FIELD_NUMBER: _builtins.int
     OPEN_STREAM_FIELD_NUMBER: _builtins.int
     REPORTS_SEEN_FIELD_NUMBER: _builtins.int
+    BRAINS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -129,6 +130,8 @@ class BrainMessage(_message.Message):
     def open_stream(self) -> Global___OpenStream: ...
     @_builtins.property
     def reports_seen(self) -> Global___ReportsSeen: ...
+    @_builtins.property
+    def brains(self) -> Global___Brains: ...
     def __init__(
         self,
         *,
@@ -143,12 +146,13 @@ class BrainMessage(_message.Message):
         ask: Global___Ask | None = ...,
         open_stream: Global___OpenStream | None = ...,
         reports_seen: Global___ReportsSeen | None = ...,
+        brains: Global___Brains | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "destroy_instance", b"destroy_instance", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "destroy_instance", b"destroy_instance", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "destroy_instance", b"destroy_instance", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "destroy_instance", b"destroy_instance", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "refused", "prepare_instance", "start_instance", "stop_instance", "destroy_instance", "purge_cache", "set_dev_mode", "ask", "open_stream", "reports_seen"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "refused", "prepare_instance", "start_instance", "stop_instance", "destroy_instance", "purge_cache", "set_dev_mode", "ask", "open_stream", "reports_seen", "brains"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -561,6 +565,30 @@ class Welcome(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Welcome: _TypeAlias = Welcome  # noqa: Y015
+
+@_typing.final
+class Brains(_message.Message):
+    """Where a session can be had, the best first: every Brain on the same database. Comes after Welcome and again whenever
+    it changes; a node keeps it for the time when its Brain is gone.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ADDRESSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session_addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        session_addresses: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_addresses", b"session_addresses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Brains: _TypeAlias = Brains  # noqa: Y015
 
 @_typing.final
 class ReportsSeen(_message.Message):

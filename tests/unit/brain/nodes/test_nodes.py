@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.evacuation import remove_node
 from hytopus.brain.instances.states import State
-from hytopus.brain.nodes import commands
+from hytopus.brain.nodes import commands, sessions
 from hytopus.brain.nodes.errors import BadNodeName, NodeIdentityInUse, NodeNameTaken, NodeNotEmpty, NodeNotFound
 from hytopus.brain.nodes.liveness import judge_all
 from hytopus.brain.nodes.models import Node
@@ -92,7 +93,7 @@ async def test_silence_makes_suspect_then_offline_and_only_a_session_brings_it_b
 
     async def state_after(seconds: float) -> NodeState:
         await clock.advance(seconds)
-        await judge_all(sqlite, presence, clock=clock)
+        await judge_all(sqlite, presence, Fleet(sqlite, clock), clock=clock)
         async with sqlite.read() as session:
             return (await find(session, node.id)).state
 
@@ -115,7 +116,9 @@ async def test_a_session_that_ends_makes_suspect_at_once(sqlite: Database) -> No
     brain = Brain(sqlite)
     node = await brain.has_node()
     async with sqlite.write() as session:
-        await commands.disconnected(session, node.id, at=START)
+        await sessions.claim(session, node.id, brain_id="b", session_id="s", interval_s=5, now=START)
+    async with sqlite.write() as session:
+        await commands.disconnected(session, node.id, session_id="s", at=START)
     async with sqlite.read() as session:
         assert (await find(session, node.id)).state is NodeState.SUSPECT
     await brain.meets(node)
@@ -128,7 +131,7 @@ async def test_after_a_start_of_the_brain_every_node_counts_as_heard(sqlite: Dat
     node = make_node()
     await add(sqlite, node)
     presence = Presence(NodeSettings(), clock, sqlite.signals)
-    await judge_all(sqlite, presence, clock=clock)
+    await judge_all(sqlite, presence, Fleet(sqlite, clock), clock=clock)
     async with sqlite.read() as session:
         assert (await find(session, node.id)).state is NodeState.ONLINE
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from hytopus.node.link.errors import LinkRefused
-from hytopus.node.link.link import Link
+from hytopus.node.link.link import SPREAD_S, Link
 from hytopus.node.link.outbox import Outbox
 from hytopus.wire.channel import BrainChannel, LinkClosed, NodeChannel, StreamChannel
 from hytopus.wire.memory import Faults, memory_pair
@@ -18,6 +18,7 @@ from hytopus.wire.messages import (
     Answer,
     Ask,
     BrainMessage,
+    Brains,
     Heartbeat,
     InstanceCommand,
     InstanceReport,
@@ -35,6 +36,7 @@ from hytopus.wire.messages import (
     Welcome,
 )
 from tests.harness.clock import ManualClock
+from tests.services.waiting import eventually
 
 WELCOME = Welcome("n", "arm-1", "brain", 5.0, False)
 
@@ -83,6 +85,9 @@ class PlayedBrain:
         self.faults = Faults()
         self.arrivals: asyncio.Queue[BrainChannel] = asyncio.Queue()
         self._clock = clock
+        self.learned: list[tuple[str, ...]] = []
+        self.others = 0
+        """How many more Brains there are to try."""
 
     async def session(self) -> NodeChannel:
         node, brain = memory_pair(self._clock, faults=self.faults)
@@ -91,6 +96,16 @@ class PlayedBrain:
 
     async def stream(self) -> StreamChannel:
         raise LinkClosed(cause="not here")
+
+    async def learn(self, addresses: Sequence[str]) -> None:
+        self.learned.append(tuple(addresses))
+
+    def stands(self) -> None:
+        self.others = 0
+
+    def untried(self) -> bool:
+        self.others -= 1
+        return self.others >= 0
 
     async def close(self) -> None:
         pass
@@ -255,3 +270,25 @@ async def test_a_cancellation_is_not_lost_when_the_link_breaks_meanwhile(
     async with linked(brain, clock) as (link, _, _):
         await clock.settle()
         assert link.connected
+
+
+async def test_the_list_of_brains_is_kept(brain: PlayedBrain, clock: ManualClock) -> None:
+    async with linked(brain, clock):
+        channel, _ = await brain.met()
+        await channel.send(Brains(("a:1", "b:1")))
+        await eventually(lambda: brain.learned == [("a:1", "b:1")])
+
+
+async def test_other_brains_are_tried_soon_and_only_then_with_growing_pauses(
+    brain: PlayedBrain, clock: ManualClock
+) -> None:
+    async with linked(brain, clock) as (link, _, _):
+        channel, _ = await brain.met()
+        await eventually(lambda: link.connected)
+        brain.others, started = 10, clock.monotonic()
+        await channel.close()
+        for _ in range(10):
+            while brain.arrivals.empty():
+                await clock.advance(SPREAD_S / 4)
+            await (await brain.met(Refused(Problem("busy", "", ""), retry=True)))[0].close()
+        assert clock.monotonic() - started <= 10 * (SPREAD_S + SPREAD_S / 4)

@@ -1,0 +1,151 @@
+"""Two Brains over one database and a node that has found one of them: each reaches it, and it finds the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+
+from hytopus.brain.db.engine import Database
+from hytopus.brain.gateway.errors import NodeOffline, NodeProblem, NodeTimeout
+from hytopus.kit.clock import SystemClock
+from hytopus.node.runner.errors import InstanceUnknown
+from hytopus.node.runner.lines import Lines
+from hytopus.wire.messages import LogLine, PeerAsk
+from hytopus.wire.network import CLIENT_OPTIONS
+from hytopus.wire.peers import call_ask
+from tests.integration.link.world import Arm, Brain, ListeningAgent, running_arm
+from tests.services.waiting import eventually
+
+
+@pytest.fixture
+def other(database: Database, tmp_path: Path) -> Brain:
+    return Brain(database, tmp_path / "brain", SystemClock(), name="other")
+
+
+@asynccontextmanager
+async def both(brain: Brain, other: Brain) -> AsyncIterator[None]:
+    async with other.serving():
+        await brain.gateway.fleet.beat()
+        yield
+
+
+@pytest.fixture
+async def elsewhere(brain: Brain, other: Brain, arm: Arm) -> AsyncIterator[Brain]:
+    """The Brain that the node is not connected to."""
+    async with both(brain, other):
+        yield other
+
+
+async def test_a_question_travels_through_the_brain_that_has_the_session(elsewhere: Brain, arm: Arm) -> None:
+    node_id = arm.identity.node_id
+    arm.agent.answers["cache"] = {"versions": []}
+    arm.agent.answers["purge_cache"] = {"freed_bytes": 7}
+    assert await elsewhere.reach.ask(node_id, "cache", instance_id="i", body={"path": "*"}) == {"versions": []}
+    assert await elsewhere.reach.purge(node_id, template_id="base", version="1") == {"freed_bytes": 7}
+    assert arm.agent.asked == [
+        ("cache", "i", {"path": "*"}),
+        ("purge_cache", "", {"template_id": "base", "version": "1"}),
+    ]
+
+
+async def test_what_goes_wrong_there_goes_wrong_here(elsewhere: Brain, arm: Arm) -> None:
+    arm.agent.answers["logs"] = InstanceUnknown(instance="nowhere")
+    with pytest.raises(NodeProblem, match="nowhere"):
+        await elsewhere.reach.ask(arm.identity.node_id, "logs")
+    with pytest.raises(NodeTimeout, match="silence"):
+        await elsewhere.reach.ask(arm.identity.node_id, "silence", timeout=0.05)
+    with pytest.raises(NodeOffline):
+        await elsewhere.reach.ask("unknown", "logs")
+
+
+async def test_lines_travel_through_the_brain_that_has_the_session(elsewhere: Brain, arm: Arm) -> None:
+    arm.agent.source = numbered(1, 500)
+    async with elsewhere.reach.open_stream(arm.identity.node_id, "i", "logs") as lines:
+        assert [line.number async for line in lines] == list(range(1, 501))
+    arm.agent.source = numbered(1, 10**9)
+    arm.agent.lines_closed.clear()
+    async with elsewhere.reach.open_stream(arm.identity.node_id, "i", "console") as lines:
+        assert (await anext(lines)).number == 1
+    await asyncio.wait_for(arm.agent.lines_closed.wait(), 5)
+
+
+async def test_a_node_must_not_ask_like_a_brain(brain: Brain, arm: Arm) -> None:
+    identity = arm.identity
+    credentials = grpc.ssl_channel_credentials(identity.ca_pem, identity.key_pem, identity.certificate_pem)
+    async with grpc.aio.secure_channel(identity.session_address, credentials, options=CLIENT_OPTIONS) as channel:
+        answer = await call_ask(channel, PeerAsk(identity.node_id, "cache"), timeout=5)
+    assert answer.problem is not None
+    assert answer.problem.code == "not_a_brain_calling"
+    assert arm.agent.asked == []
+
+
+async def test_a_node_learns_of_other_brains_keeps_that_and_turns_to_them(
+    stopped_brain: Brain, other: Brain, tmp_path: Path
+) -> None:
+    async with stopped_brain.serving():
+        identity = await stopped_brain.joined(tmp_path / "node")
+    kept = tmp_path / "node" / "brains.json"
+    async with other.serving():
+        addresses = [other.gateway.fleet.session_address]
+        async with stopped_brain.serving():
+            await other.gateway.fleet.beat()
+            addresses.insert(0, stopped_brain.gateway.fleet.session_address)
+            async with running_arm(identity) as arm:
+                await arm.connected()
+                await eventually(kept.exists)
+                assert json.loads(kept.read_text())["session_addresses"] == addresses
+                await stopped_brain.gateway.sessions.drop()
+                await eventually(lambda: other.gateway.sessions.online(identity.node_id), timeout=10)
+        async with running_arm(identity) as arm:
+            await arm.connected()
+            assert other.gateway.sessions.online(identity.node_id)
+
+
+class TalkingAgent(ListeningAgent):
+    """Keeps lines as a real one does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said = Lines()
+
+    def say(self, count: int) -> None:
+        for _ in range(count):
+            self.said.add(self.said.last + 1, "", "said")
+
+    async def lines(self, instance_id: str, tail: int, after: int) -> AsyncIterator[tuple[LogLine, ...]]:
+        async for batch in self.said.follow(tail=tail, after=after):
+            yield batch
+
+
+async def test_a_stream_goes_on_after_the_last_line_when_the_node_finds_another_brain(
+    brain: Brain, other: Brain, tmp_path: Path
+) -> None:
+    """The viewer's Brain stays, the one in between goes; what was said meanwhile comes, too."""
+    identity, agent = await brain.joined(tmp_path / "node"), TalkingAgent()
+    agent.say(500)
+    async with both(brain, other), running_arm(identity, agent=agent) as arm:
+        await arm.connected()
+        await eventually((tmp_path / "node" / "brains.json").exists, timeout=10)
+        seen: list[int] = []
+        async with other.reach.open_stream(identity.node_id, "i", "console", tail=100) as lines:
+            async for line in lines:
+                seen.append(line.number)
+                if line.number == 500:
+                    await brain.gateway.sessions.drop()
+                    agent.say(300)
+                    agent.said.end()
+        assert seen == list(range(401, 801))
+        assert other.gateway.sessions.online(identity.node_id)
+
+
+async def numbered(first: int, last: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
+    for start in range(first, last + 1, 50):
+        yield tuple(LogLine(number, "", "said") for number in range(start, min(start + 50, last + 1)))
+        await asyncio.sleep(0)
