@@ -139,10 +139,11 @@ async def test_a_stream_goes_on_after_the_last_line_when_the_node_finds_another_
                 seen.append(line.number)
                 if line.number == 500:
                     await brain.gateway.sessions.drop()
-                    agent.say(300)
+                    agent.say(100)
+                    await eventually(lambda: other.gateway.sessions.online(identity.node_id))
+                    agent.say(200)
                     agent.said.end()
         assert seen == list(range(401, 801))
-        assert other.gateway.sessions.online(identity.node_id)
 
 
 async def numbered(first: int, last: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
