@@ -184,7 +184,7 @@ async def _gateway(
 ) -> AsyncIterator[dict[str, Any]]:
     """Everything that has to do with nodes, by its name on `app.state`."""
     presence = Presence(settings.nodes, clock, database.signals)
-    authority = await Authority.open(settings.authority_dir, names=settings.gateway.names, clock=clock)
+    authority = await Authority.open(settings.data_dir / "ca", names=settings.gateway.names, clock=clock)
     beat_s = BEAT_S if database.dialect == "postgresql" else _BEAT_ALONE_S
     fleet = Fleet(database, clock, name=settings.name, ca_fingerprint=authority.fingerprint, beat_s=beat_s)
     gateway_settings = settings.gateway

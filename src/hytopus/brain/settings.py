@@ -63,9 +63,6 @@ class BrainSettings(BaseSettings):
     """Where the CA and, unless `database_url` says otherwise, the database live."""
     name: str = ""
     """What this Brain is called among several; empty: the machine's name."""
-    ca_dir: Path | None = None
-    """Where `ca.key` and `ca.pem` are; empty: `ca` in the data directory. Brains that run side by side need the same
-    two files."""
     database_url: str = ""
     """`sqlite:///path` or `postgresql://user:password@host/name`; empty: `brain.db` in the data directory."""
     games_dirs: list[Path] = []
@@ -78,11 +75,6 @@ class BrainSettings(BaseSettings):
     instances: InstanceSettings = InstanceSettings()
     backups: BackupSettings = BackupSettings()
     log: LogSettings = LogSettings()
-
-    @property
-    def authority_dir(self) -> Path:
-        """The folder of the CA."""
-        return self.ca_dir or self.data_dir / "ca"
 
     @property
     def database(self) -> str:

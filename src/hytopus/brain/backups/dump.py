@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hytopus.brain.backups.archive import ArchiveWriter
 from hytopus.brain.db.engine import Database
 
-LEFT_OUT: Final = frozenset({"alembic_version", "idempotency_keys", "backup_runs"})
+LEFT_OUT: Final = frozenset({"alembic_version", "backup_runs", "brains", "idempotency_keys", "leases", "node_sessions"})
 """What means nothing to a Brain that is restored."""
 _BATCH: Final = 500
 
