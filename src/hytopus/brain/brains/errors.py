@@ -12,8 +12,8 @@ class OtherAuthority(HytopusError):
     status: ClassVar[int] = 409
     template: ClassVar[str] = "Brain {other} on this database has another certificate authority ({theirs}, not {ours})."
     remedy: ClassVar[str] = (
-        "Copy the folder `ca` from that Brain's data directory into the one of this Brain and start it again; nodes must "
-        "be able to trust every Brain."
+        "Copy the folder `ca` from that Brain's data directory into the one of this Brain and start it again; nodes "
+        "must be able to trust every Brain."
     )
 
 
