@@ -87,7 +87,7 @@ class Stack:
             self.s3_server.start()
         self.start_brain()
         if not self.token:
-            self._log_in()
+            self.log_in()
         if not (self.directory / "node" / "node.json").exists():
             self._join()
         self.start_node()
@@ -201,7 +201,7 @@ class Stack:
         assert self.node.running, self.node.tail()
         return any(node["state"] == "online" for node in self.get("nodes")["items"])
 
-    def _log_in(self) -> None:
+    def log_in(self) -> None:
         password = json.loads(self.known.read_text())["password"]
         self.token = checked(self.api.post("login", json={"name": "admin", "password": password}))["token"]
 
