@@ -60,6 +60,11 @@ panel-client: panel/node_modules/stamp ## Generate the panel's client from the A
 simulation: environment ## Run the simulation for a long time
 	@$(BIN)/pytest -q --timeout=0 --hypothesis-profile=long tests/simulation $(ARGS)
 
+.PHONY: chaos
+chaos: environment ## Kill everything at random for ten minutes (ARGS="--minutes 2 --seed 7")
+	@$(BIN)/python -m tests.services
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: bench
 bench: environment ## Measure against baselines; writes bench/results.json
 	@$(BIN)/python -m bench $(ARGS)

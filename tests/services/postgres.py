@@ -66,58 +66,85 @@ class PostgresServer:
         return subprocess.run(question, check=False, timeout=30).returncode == 0
 
 
-@contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    programs = ensure_installed()
-    directory = Path(tempfile.mkdtemp(prefix="hytopus-postgres-"))
-    user = _unprivileged_user()
-    if user is not None:
-        shutil.chown(directory, user, user)
-    try:
-        with _server(programs, directory, user) as server:
-            yield server
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+class PostgresProcess:
+    """A cluster below `directory` that can be killed and started again on the same port."""
 
+    def __init__(self, directory: Path) -> None:
+        self._programs = ensure_installed()
+        self._directory, self._user = directory, _unprivileged_user()
+        self._data, self._log, self._port = directory / "data", directory / "log", free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.server = PostgresServer(self._programs, directory, self._port)
 
-@contextmanager
-def _server(programs: Path, directory: Path, user: str | None) -> Iterator[PostgresServer]:
-    data, log, port = directory / "data", directory / "log", free_port()
-    groups = None if user is None else ()
-    with log.open("wb") as output:
-        subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
-            cwd=directory,
-            user=user,
-            group=user,
-            extra_groups=groups,
-            stdout=output,
-            stderr=output,
-            check=True,
-            timeout=120,
-        )
+    def create(self) -> None:
+        if self._user is not None:
+            shutil.chown(self._directory, self._user, self._user)
+        options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        with self._log.open("wb") as output:
+            subprocess.run(
+                [self._programs / "initdb", "-D", self._data, *options],
+                cwd=self._directory,
+                user=self._user,
+                group=self._user,
+                extra_groups=self._groups,
+                stdout=output,
+                stderr=output,
+                check=True,
+                timeout=120,
+            )
+
+    def start(self) -> None:
+        """Returns when it answers."""
         options = [part for setting in _FAST for part in ("-c", setting)]
-        process = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", directory, *options],
-            cwd=directory,
-            user=user,
-            group=user,
-            extra_groups=groups,
-            stdout=output,
-            stderr=output,
-        )
-    server = PostgresServer(programs, directory, port)
-    try:
-        eventually_sync(lambda: process.poll() is not None or server.answers(), timeout=30, every=0.05)
-        assert process.poll() is None, log.read_text()[-2000:]
-        yield server
-    finally:
-        process.send_signal(signal.SIGINT)  # fast shutdown: does not wait for clients
+        address = ["-h", "127.0.0.1", "-p", str(self._port), "-k", str(self._directory)]
+        with self._log.open("ab") as output:
+            process = self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", self._data, *address, *options],
+                cwd=self._directory,
+                user=self._user,
+                group=self._user,
+                extra_groups=self._groups,
+                stdout=output,
+                stderr=output,
+            )
+        eventually_sync(lambda: process.poll() is not None or self.server.answers(), timeout=60, every=0.05)
+        assert process.poll() is None, self._log.read_text()[-2000:]
+
+    def kill(self) -> None:
+        """SIGKILL for the postmaster: its children notice and end, and the next start recovers from the log."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """A fast shutdown, which does not wait for clients."""
+        self._end(signal.SIGINT)
+
+    @property
+    def _groups(self) -> tuple[int, ...] | None:
+        return None if self._user is None else ()
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.send_signal(number)
         try:
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    directory = Path(tempfile.mkdtemp(prefix="hytopus-postgres-"))
+    process = PostgresProcess(directory)
+    try:
+        process.create()
+        process.start()
+        yield process.server
+    finally:
+        process.stop()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def ensure_installed() -> Path:

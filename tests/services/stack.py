@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Stack:
         store = s3 or (self.s3_server.s3 if self.s3_server else None)
         assert store is not None
         http, sessions, joining, metrics, *_ = free_ports(4)
+        self.brain_ports = (http, sessions, joining)
         first = free_port(beside=200)
         self.game_ports = range(first, first + 200)
         self.known = directory / "brain.json"
@@ -187,6 +189,16 @@ class Stack:
 
     def tails(self) -> str:
         return f"{self.brain.tail()}\n{self.node.tail()}"
+
+    def is_up(self, since: datetime) -> bool:
+        """The Brain answers and has heard the node after `since`, whatever came before."""
+        try:
+            found = self.api.get("nodes")
+        except httpx2.HTTPError:
+            return False
+        nodes = found.json()["items"] if found.is_success else ()
+        heard = [datetime.fromisoformat(node["last_seen"]) for node in nodes if node["state"] == "online"]
+        return any(at > since for at in heard)
 
     def _answers(self) -> bool:
         assert self.brain.running, self.brain.tail()
