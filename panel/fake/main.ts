@@ -9,7 +9,7 @@ const PORT = Number(process.env.PORT ?? 8499)
 const CYCLE: State[] = ['running', 'stopping', 'stopped', 'starting']
 
 const now = () => new Date().toISOString()
-const user = { id: 'u1', name: 'admin', role: 'admin', disabled: false, created_at: now(), last_login_at: now() }
+const user = { id: 'u1', name: 'admin', role: 'admin', disabled: false, scope: { regions: [], tags: [] }, second_factor: false, created_at: now(), last_login_at: now() }
 const instances: InstanceSummary[] = Array.from({ length: COUNT }, (_, index) => ({
   id: `i${String(index).padStart(5, '0')}`,
   name: `server-${String(index).padStart(5, '0')}`,
@@ -77,7 +77,7 @@ function answer(request: IncomingMessage, response: ServerResponse) {
   const one = /^\/instances\/(\w+)$/.exec(path)
   const found = one ? instances.find(each => each.id === one[1]) : undefined
   const bodies: Record<string, unknown> = {
-    '/me': { user, role: 'admin', token_id: 't1' },
+    '/me': { user, role: 'admin', token_id: 't1', scope: [], must_enrol: false, recovery_codes_left: 0 },
     '/login': { token: null, expires_at: now(), user },
     '/instances': page(instances, searchParams),
     '/status': { version: 'fake', nodes: {}, instances: {}, templates: 0, template_versions: 0 },

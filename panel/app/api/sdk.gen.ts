@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AbortUploadData, AbortUploadErrors, AbortUploadResponses, AttachConsoleData, AttachConsoleErrors, AttachConsoleResponses, BeginUploadData, BeginUploadErrors, BeginUploadResponses, ChangeInstanceData, ChangeInstanceErrors, ChangeInstanceResponses, ChangeNodeData, ChangeNodeErrors, ChangeNodeResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeTemplateData, ChangeTemplateErrors, ChangeTemplateResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, CompleteUploadData, CompleteUploadErrors, CompleteUploadResponses, CordonNodeData, CordonNodeErrors, CordonNodeResponses, CreateBackupData, CreateBackupResponses, CreateInstanceData, CreateInstanceErrors, CreateInstanceResponses, CreateJoinTokenData, CreateJoinTokenErrors, CreateJoinTokenResponses, CreateMyTokenData, CreateMyTokenErrors, CreateMyTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteBackupData, DeleteBackupErrors, DeleteBackupResponses, DestroyInstanceData, DestroyInstanceErrors, DestroyInstanceResponses, DrainNodeData, DrainNodeErrors, DrainNodeResponses, ExplainInstanceData, ExplainInstanceErrors, ExplainInstanceResponses, FollowLogsData, FollowLogsErrors, FollowLogsResponses, GetDownloadData, GetDownloadErrors, GetDownloadResponses, GetGameData, GetGameErrors, GetGameResponses, GetInstanceData, GetInstanceErrors, GetInstanceResponses, GetJoinInfoData, GetJoinInfoResponses, GetLogsData, GetLogsErrors, GetLogsResponses, GetMeData, GetMeResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetProvenanceData, GetProvenanceErrors, GetProvenanceResponses, GetStatusData, GetStatusResponses, GetTemplateData, GetTemplateErrors, GetTemplateResponses, GetUserData, GetUserErrors, GetUserResponses, GetVersionData, GetVersionErrors, GetVersionResponses, KillInstanceData, KillInstanceErrors, KillInstanceResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListBackupsData, ListBackupsErrors, ListBackupsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListGamesData, ListGamesResponses, ListInstanceEventsData, ListInstanceEventsErrors, ListInstanceEventsResponses, ListInstancesData, ListInstancesErrors, ListInstancesResponses, ListMyTokensData, ListMyTokensResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListTemplatesData, ListTemplatesErrors, ListTemplatesResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListVersionsData, ListVersionsErrors, ListVersionsResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutResponses, PreviewInstanceData, PreviewInstanceErrors, PreviewInstanceResponses, PurgeNodeData, PurgeNodeErrors, PurgeNodeResponses, RemoveNodeData, RemoveNodeErrors, RemoveNodeResponses, RemoveTemplateData, RemoveTemplateErrors, RemoveTemplateResponses, RemoveUserData, RemoveUserErrors, RemoveUserResponses, RemoveVersionData, RemoveVersionErrors, RemoveVersionResponses, RestartInstanceData, RestartInstanceErrors, RestartInstanceResponses, RevokeMyTokenData, RevokeMyTokenErrors, RevokeMyTokenResponses, SendConsoleLineData, SendConsoleLineErrors, SendConsoleLineResponses, SetDevModeData, SetDevModeErrors, SetDevModeResponses, SignPartsData, SignPartsErrors, SignPartsResponses, StartInstanceData, StartInstanceErrors, StartInstanceResponses, StopInstanceData, StopInstanceErrors, StopInstanceResponses, UncordonNodeData, UncordonNodeErrors, UncordonNodeResponses, UndrainNodeData, UndrainNodeErrors, UndrainNodeResponses, UpgradeInstanceData, UpgradeInstanceErrors, UpgradeInstanceResponses, VerifyBackupData, VerifyBackupErrors, VerifyBackupResponses } from './types.gen';
+import type { AbortUploadData, AbortUploadErrors, AbortUploadResponses, AttachConsoleData, AttachConsoleErrors, AttachConsoleResponses, BeginSecondFactorData, BeginSecondFactorErrors, BeginSecondFactorResponses, BeginUploadData, BeginUploadErrors, BeginUploadResponses, ChangeInstanceData, ChangeInstanceErrors, ChangeInstanceResponses, ChangeNodeData, ChangeNodeErrors, ChangeNodeResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeTemplateData, ChangeTemplateErrors, ChangeTemplateResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, CompleteUploadData, CompleteUploadErrors, CompleteUploadResponses, ConfirmSecondFactorData, ConfirmSecondFactorErrors, ConfirmSecondFactorResponses, CordonNodeData, CordonNodeErrors, CordonNodeResponses, CreateBackupData, CreateBackupResponses, CreateInstanceData, CreateInstanceErrors, CreateInstanceResponses, CreateJoinTokenData, CreateJoinTokenErrors, CreateJoinTokenResponses, CreateMyTokenData, CreateMyTokenErrors, CreateMyTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteBackupData, DeleteBackupErrors, DeleteBackupResponses, DestroyInstanceData, DestroyInstanceErrors, DestroyInstanceResponses, DisableSecondFactorData, DisableSecondFactorErrors, DisableSecondFactorResponses, DrainNodeData, DrainNodeErrors, DrainNodeResponses, EndMyOtherSessionsData, EndMyOtherSessionsResponses, EndMySessionData, EndMySessionErrors, EndMySessionResponses, EndUserSessionsData, EndUserSessionsErrors, EndUserSessionsResponses, ExplainInstanceData, ExplainInstanceErrors, ExplainInstanceResponses, FollowLogsData, FollowLogsErrors, FollowLogsResponses, GetDownloadData, GetDownloadErrors, GetDownloadResponses, GetGameData, GetGameErrors, GetGameResponses, GetInstanceData, GetInstanceErrors, GetInstanceResponses, GetJoinInfoData, GetJoinInfoResponses, GetLogsData, GetLogsErrors, GetLogsResponses, GetMeData, GetMeResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetProvenanceData, GetProvenanceErrors, GetProvenanceResponses, GetStatusData, GetStatusResponses, GetTemplateData, GetTemplateErrors, GetTemplateResponses, GetUserData, GetUserErrors, GetUserResponses, GetVersionData, GetVersionErrors, GetVersionResponses, KillInstanceData, KillInstanceErrors, KillInstanceResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListBackupsData, ListBackupsErrors, ListBackupsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListGamesData, ListGamesResponses, ListInstanceEventsData, ListInstanceEventsErrors, ListInstanceEventsResponses, ListInstancesData, ListInstancesErrors, ListInstancesResponses, ListMySessionsData, ListMySessionsResponses, ListMyTokensData, ListMyTokensResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListTemplatesData, ListTemplatesErrors, ListTemplatesResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListVersionsData, ListVersionsErrors, ListVersionsResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutResponses, PreviewInstanceData, PreviewInstanceErrors, PreviewInstanceResponses, PurgeNodeData, PurgeNodeErrors, PurgeNodeResponses, RemoveNodeData, RemoveNodeErrors, RemoveNodeResponses, RemoveTemplateData, RemoveTemplateErrors, RemoveTemplateResponses, RemoveUserData, RemoveUserErrors, RemoveUserResponses, RemoveVersionData, RemoveVersionErrors, RemoveVersionResponses, RenewRecoveryCodesData, RenewRecoveryCodesErrors, RenewRecoveryCodesResponses, ResetSecondFactorData, ResetSecondFactorErrors, ResetSecondFactorResponses, RestartInstanceData, RestartInstanceErrors, RestartInstanceResponses, RevokeMyTokenData, RevokeMyTokenErrors, RevokeMyTokenResponses, SendConsoleLineData, SendConsoleLineErrors, SendConsoleLineResponses, SetDevModeData, SetDevModeErrors, SetDevModeResponses, SignPartsData, SignPartsErrors, SignPartsResponses, StartInstanceData, StartInstanceErrors, StartInstanceResponses, StopInstanceData, StopInstanceErrors, StopInstanceResponses, UncordonNodeData, UncordonNodeErrors, UncordonNodeResponses, UndrainNodeData, UndrainNodeErrors, UndrainNodeResponses, UpgradeInstanceData, UpgradeInstanceErrors, UpgradeInstanceResponses, VerifyBackupData, VerifyBackupErrors, VerifyBackupResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -249,6 +249,8 @@ export const getJoinInfo = <ThrowOnError extends boolean = false>(options?: Opti
  * Login
  *
  * Trade a name and a password for a token. It ends by logout, or 24 hours after its last use.
+ *
+ * Who has a second factor hears `second_factor_required` after the right password, and sends all again with a code.
  */
 export const login = <ThrowOnError extends boolean = false>(options: Options<LoginData, ThrowOnError>): RequestResult<LoginResponses, LoginErrors, ThrowOnError> => (options.client ?? client).post<LoginResponses, LoginErrors, ThrowOnError>({
     url: '/api/v1/login',
@@ -286,6 +288,83 @@ export const changePassword = <ThrowOnError extends boolean = false>(options: Op
         ...options.headers
     }
 });
+
+/**
+ * Begin Second Factor
+ *
+ * Begin to set up an authenticator app. The secret is in this answer and nowhere else.
+ */
+export const beginSecondFactor = <ThrowOnError extends boolean = false>(options: Options<BeginSecondFactorData, ThrowOnError>): RequestResult<BeginSecondFactorResponses, BeginSecondFactorErrors, ThrowOnError> => (options.client ?? client).post<BeginSecondFactorResponses, BeginSecondFactorErrors, ThrowOnError>({
+    url: '/api/v1/me/second-factor',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Confirm Second Factor
+ *
+ * Turn it on with a code of the app. The recovery codes are in this answer and nowhere else.
+ */
+export const confirmSecondFactor = <ThrowOnError extends boolean = false>(options: Options<ConfirmSecondFactorData, ThrowOnError>): RequestResult<ConfirmSecondFactorResponses, ConfirmSecondFactorErrors, ThrowOnError> => (options.client ?? client).post<ConfirmSecondFactorResponses, ConfirmSecondFactorErrors, ThrowOnError>({
+    url: '/api/v1/me/second-factor/confirm',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Disable Second Factor
+ *
+ * Turn it off; takes the password and a code, of the app or for recovery.
+ */
+export const disableSecondFactor = <ThrowOnError extends boolean = false>(options: Options<DisableSecondFactorData, ThrowOnError>): RequestResult<DisableSecondFactorResponses, DisableSecondFactorErrors, ThrowOnError> => (options.client ?? client).post<DisableSecondFactorResponses, DisableSecondFactorErrors, ThrowOnError>({
+    url: '/api/v1/me/second-factor/disable',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Renew Recovery Codes
+ *
+ * New recovery codes; the old ones are worthless.
+ */
+export const renewRecoveryCodes = <ThrowOnError extends boolean = false>(options: Options<RenewRecoveryCodesData, ThrowOnError>): RequestResult<RenewRecoveryCodesResponses, RenewRecoveryCodesErrors, ThrowOnError> => (options.client ?? client).post<RenewRecoveryCodesResponses, RenewRecoveryCodesErrors, ThrowOnError>({
+    url: '/api/v1/me/second-factor/recovery-codes',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * End My Other Sessions
+ *
+ * End all your logins but this one.
+ */
+export const endMyOtherSessions = <ThrowOnError extends boolean = false>(options?: Options<EndMyOtherSessionsData, ThrowOnError>): RequestResult<EndMyOtherSessionsResponses, unknown, ThrowOnError> => (options?.client ?? client).delete<EndMyOtherSessionsResponses, unknown, ThrowOnError>({ url: '/api/v1/me/sessions', ...options });
+
+/**
+ * List My Sessions
+ *
+ * Where you are logged in.
+ */
+export const listMySessions = <ThrowOnError extends boolean = false>(options?: Options<ListMySessionsData, ThrowOnError>): RequestResult<ListMySessionsResponses, unknown, ThrowOnError> => (options?.client ?? client).get<ListMySessionsResponses, unknown, ThrowOnError>({ url: '/api/v1/me/sessions', ...options });
+
+/**
+ * End My Session
+ *
+ * End one of your logins at once, with everything live that hangs on it.
+ */
+export const endMySession = <ThrowOnError extends boolean = false>(options: Options<EndMySessionData, ThrowOnError>): RequestResult<EndMySessionResponses, EndMySessionErrors, ThrowOnError> => (options.client ?? client).delete<EndMySessionResponses, EndMySessionErrors, ThrowOnError>({ url: '/api/v1/me/sessions/{session_id}', ...options });
 
 /**
  * List My Tokens
@@ -594,3 +673,17 @@ export const changeUser = <ThrowOnError extends boolean = false>(options: Option
         ...options.headers
     }
 });
+
+/**
+ * Reset Second Factor
+ *
+ * Take a user's second factor away, because he has lost it; his logins end.
+ */
+export const resetSecondFactor = <ThrowOnError extends boolean = false>(options: Options<ResetSecondFactorData, ThrowOnError>): RequestResult<ResetSecondFactorResponses, ResetSecondFactorErrors, ThrowOnError> => (options.client ?? client).delete<ResetSecondFactorResponses, ResetSecondFactorErrors, ThrowOnError>({ url: '/api/v1/users/{user}/second-factor', ...options });
+
+/**
+ * End User Sessions
+ *
+ * End all logins of a user at once. His API tokens live on.
+ */
+export const endUserSessions = <ThrowOnError extends boolean = false>(options: Options<EndUserSessionsData, ThrowOnError>): RequestResult<EndUserSessionsResponses, EndUserSessionsErrors, ThrowOnError> => (options.client ?? client).delete<EndUserSessionsResponses, EndUserSessionsErrors, ThrowOnError>({ url: '/api/v1/users/{user}/sessions', ...options });

@@ -322,6 +322,7 @@ export type ChangeUser = {
      */
     password?: null;
     role?: Role | null;
+    scope?: ScopeIn | null;
 };
 
 /**
@@ -358,6 +359,16 @@ export type CompleteUpload = {
      * Parts
      */
     parts: Array<PartDone>;
+};
+
+/**
+ * ConfirmSecondFactor
+ */
+export type ConfirmSecondFactor = {
+    /**
+     * Code
+     */
+    code: string;
 };
 
 /**
@@ -472,6 +483,7 @@ export type CreateToken = {
      */
     name: string;
     role?: Role | null;
+    scope?: ScopeIn;
 };
 
 /**
@@ -483,6 +495,7 @@ export type CreateUser = {
      */
     name: string;
     role?: Role;
+    scope?: ScopeIn;
 };
 
 /**
@@ -571,6 +584,34 @@ export type DrainOut = {
      * Remaining
      */
     remaining: Array<string>;
+};
+
+/**
+ * EnrolSecondFactor
+ */
+export type EnrolSecondFactor = {
+    /**
+     * Password
+     */
+    password: string;
+};
+
+/**
+ * EnrolmentOut
+ */
+export type EnrolmentOut = {
+    /**
+     * Qr
+     */
+    qr: string;
+    /**
+     * Secret
+     */
+    secret: string;
+    /**
+     * Uri
+     */
+    uri: string;
 };
 
 /**
@@ -1145,6 +1186,10 @@ export type LoadOut = {
  */
 export type Login = {
     /**
+     * Code
+     */
+    code?: string | null;
+    /**
      * Cookie
      */
     cookie?: boolean;
@@ -1173,7 +1218,19 @@ export type LoginOut = {
  * Me
  */
 export type Me = {
+    /**
+     * Must Enrol
+     */
+    must_enrol: boolean;
+    /**
+     * Recovery Codes Left
+     */
+    recovery_codes_left: number;
     role: Role;
+    /**
+     * Scope
+     */
+    scope: Array<ScopeOut>;
     /**
      * Token Id
      */
@@ -1215,6 +1272,10 @@ export type NewTokenOut = {
      */
     name: string;
     role: Role;
+    /**
+     * Scopes
+     */
+    scopes: Array<ScopeOut>;
     /**
      * Token
      */
@@ -1802,6 +1863,16 @@ export type Readiness = {
 };
 
 /**
+ * RecoveryCodesOut
+ */
+export type RecoveryCodesOut = {
+    /**
+     * Recovery Codes
+     */
+    recovery_codes: Array<string>;
+};
+
+/**
  * Resources
  *
  * Defaults of an instance; each can be overridden on creation.
@@ -1919,6 +1990,84 @@ export type RunKind = 'backup' | 'verify';
  * RunState
  */
 export type RunState = 'requested' | 'running' | 'done' | 'failed';
+
+/**
+ * ScopeIn
+ *
+ * Limits: one of the regions, and one of the tags. Empty lists do not limit.
+ */
+export type ScopeIn = {
+    /**
+     * Regions
+     */
+    regions?: Array<string>;
+    /**
+     * Tags
+     */
+    tags?: Array<string>;
+};
+
+/**
+ * ScopeOut
+ */
+export type ScopeOut = {
+    /**
+     * Regions
+     */
+    regions?: Array<string>;
+    /**
+     * Tags
+     */
+    tags?: Array<string>;
+};
+
+/**
+ * SessionOut
+ */
+export type SessionOut = {
+    /**
+     * Client
+     */
+    client: string;
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Current
+     */
+    current: boolean;
+    /**
+     * Expires At
+     */
+    expires_at: string | null;
+    /**
+     * Hint
+     */
+    hint: string;
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Last Address
+     */
+    last_address: string;
+    /**
+     * Last Used At
+     */
+    last_used_at: string | null;
+};
+
+/**
+ * ShowSecondFactor
+ */
+export type ShowSecondFactor = {
+    /**
+     * Code
+     */
+    code: string;
+};
 
 /**
  * SignParts
@@ -2165,6 +2314,10 @@ export type TokenOut = {
      */
     name: string;
     role: Role;
+    /**
+     * Scopes
+     */
+    scopes: Array<ScopeOut>;
 };
 
 /**
@@ -2336,6 +2489,11 @@ export type UserOut = {
      */
     name: string;
     role: Role;
+    scope: ScopeOut;
+    /**
+     * Second Factor
+     */
+    second_factor: boolean;
 };
 
 /**
@@ -2533,6 +2691,7 @@ export type ChangeUserWritable = {
      */
     password?: string | null;
     role?: Role | null;
+    scope?: ScopeIn | null;
 };
 
 /**
@@ -2548,12 +2707,17 @@ export type CreateUserWritable = {
      */
     password: string;
     role?: Role;
+    scope?: ScopeIn;
 };
 
 /**
  * Login
  */
 export type LoginWritable = {
+    /**
+     * Code
+     */
+    code?: string | null;
     /**
      * Cookie
      */
@@ -2562,6 +2726,20 @@ export type LoginWritable = {
      * Name
      */
     name: string;
+    /**
+     * Password
+     */
+    password: string;
+};
+
+/**
+ * ShowSecondFactor
+ */
+export type ShowSecondFactorWritable = {
+    /**
+     * Code
+     */
+    code: string;
     /**
      * Password
      */
@@ -3667,13 +3845,13 @@ export type LoginData = {
 
 export type LoginErrors = {
     /**
-     * `invalid_credentials`
+     * `invalid_credentials`, `second_factor_required`
      */
     401: Problem;
     /**
-     * Validation Error
+     * `wrong_code`
      */
-    422: HttpValidationError;
+    422: Problem;
     /**
      * `too_many_attempts`
      */
@@ -3752,6 +3930,214 @@ export type ChangePasswordResponses = {
 
 export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswordResponses];
 
+export type BeginSecondFactorData = {
+    body: EnrolSecondFactor;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/second-factor';
+};
+
+export type BeginSecondFactorErrors = {
+    /**
+     * `second_factor_exists`
+     */
+    409: Problem;
+    /**
+     * `wrong_password`
+     */
+    422: Problem;
+    /**
+     * `too_many_attempts`
+     */
+    429: Problem;
+};
+
+export type BeginSecondFactorError = BeginSecondFactorErrors[keyof BeginSecondFactorErrors];
+
+export type BeginSecondFactorResponses = {
+    /**
+     * Successful Response
+     */
+    201: EnrolmentOut;
+};
+
+export type BeginSecondFactorResponse = BeginSecondFactorResponses[keyof BeginSecondFactorResponses];
+
+export type ConfirmSecondFactorData = {
+    body: ConfirmSecondFactor;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/second-factor/confirm';
+};
+
+export type ConfirmSecondFactorErrors = {
+    /**
+     * `second_factor_exists`, `no_enrolment`
+     */
+    409: Problem;
+    /**
+     * `wrong_code`
+     */
+    422: Problem;
+    /**
+     * `too_many_attempts`
+     */
+    429: Problem;
+};
+
+export type ConfirmSecondFactorError = ConfirmSecondFactorErrors[keyof ConfirmSecondFactorErrors];
+
+export type ConfirmSecondFactorResponses = {
+    /**
+     * Successful Response
+     */
+    200: RecoveryCodesOut;
+};
+
+export type ConfirmSecondFactorResponse = ConfirmSecondFactorResponses[keyof ConfirmSecondFactorResponses];
+
+export type DisableSecondFactorData = {
+    body: ShowSecondFactorWritable;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/second-factor/disable';
+};
+
+export type DisableSecondFactorErrors = {
+    /**
+     * `second_factor_required`
+     */
+    401: Problem;
+    /**
+     * `no_second_factor`
+     */
+    409: Problem;
+    /**
+     * `wrong_password`, `wrong_code`
+     */
+    422: Problem;
+    /**
+     * `too_many_attempts`
+     */
+    429: Problem;
+};
+
+export type DisableSecondFactorError = DisableSecondFactorErrors[keyof DisableSecondFactorErrors];
+
+export type DisableSecondFactorResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type DisableSecondFactorResponse = DisableSecondFactorResponses[keyof DisableSecondFactorResponses];
+
+export type RenewRecoveryCodesData = {
+    body: ShowSecondFactorWritable;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/second-factor/recovery-codes';
+};
+
+export type RenewRecoveryCodesErrors = {
+    /**
+     * `second_factor_required`
+     */
+    401: Problem;
+    /**
+     * `no_second_factor`
+     */
+    409: Problem;
+    /**
+     * `wrong_password`, `wrong_code`
+     */
+    422: Problem;
+    /**
+     * `too_many_attempts`
+     */
+    429: Problem;
+};
+
+export type RenewRecoveryCodesError = RenewRecoveryCodesErrors[keyof RenewRecoveryCodesErrors];
+
+export type RenewRecoveryCodesResponses = {
+    /**
+     * Successful Response
+     */
+    200: RecoveryCodesOut;
+};
+
+export type RenewRecoveryCodesResponse = RenewRecoveryCodesResponses[keyof RenewRecoveryCodesResponses];
+
+export type EndMyOtherSessionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/sessions';
+};
+
+export type EndMyOtherSessionsResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type EndMyOtherSessionsResponse = EndMyOtherSessionsResponses[keyof EndMyOtherSessionsResponses];
+
+export type ListMySessionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/sessions';
+};
+
+export type ListMySessionsResponses = {
+    /**
+     * Response List My Sessions
+     *
+     * Successful Response
+     */
+    200: Array<SessionOut>;
+};
+
+export type ListMySessionsResponse = ListMySessionsResponses[keyof ListMySessionsResponses];
+
+export type EndMySessionData = {
+    body?: never;
+    path: {
+        /**
+         * Session Id
+         */
+        session_id: string;
+    };
+    query?: never;
+    url: '/api/v1/me/sessions/{session_id}';
+};
+
+export type EndMySessionErrors = {
+    /**
+     * `token_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type EndMySessionError = EndMySessionErrors[keyof EndMySessionErrors];
+
+export type EndMySessionResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type EndMySessionResponse = EndMySessionResponses[keyof EndMySessionResponses];
+
 export type ListMyTokensData = {
     body?: never;
     path?: never;
@@ -3787,7 +4173,7 @@ export type CreateMyTokenErrors = {
      */
     409: Problem;
     /**
-     * `expiry_in_the_past`
+     * `scoped_admin`, `expiry_in_the_past`
      */
     422: Problem;
 };
@@ -4811,9 +5197,9 @@ export type CreateUserErrors = {
      */
     409: Problem;
     /**
-     * Validation Error
+     * `scoped_admin`
      */
-    422: HttpValidationError;
+    422: Problem;
 };
 
 export type CreateUserError = CreateUserErrors[keyof CreateUserErrors];
@@ -4921,9 +5307,9 @@ export type ChangeUserErrors = {
      */
     409: Problem;
     /**
-     * Validation Error
+     * `scoped_admin`
      */
-    422: HttpValidationError;
+    422: Problem;
 };
 
 export type ChangeUserError = ChangeUserErrors[keyof ChangeUserErrors];
@@ -4936,3 +5322,75 @@ export type ChangeUserResponses = {
 };
 
 export type ChangeUserResponse = ChangeUserResponses[keyof ChangeUserResponses];
+
+export type ResetSecondFactorData = {
+    body?: never;
+    path: {
+        /**
+         * User
+         */
+        user: string;
+    };
+    query?: never;
+    url: '/api/v1/users/{user}/second-factor';
+};
+
+export type ResetSecondFactorErrors = {
+    /**
+     * `user_not_found`
+     */
+    404: Problem;
+    /**
+     * `no_second_factor`
+     */
+    409: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type ResetSecondFactorError = ResetSecondFactorErrors[keyof ResetSecondFactorErrors];
+
+export type ResetSecondFactorResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type ResetSecondFactorResponse = ResetSecondFactorResponses[keyof ResetSecondFactorResponses];
+
+export type EndUserSessionsData = {
+    body?: never;
+    path: {
+        /**
+         * User
+         */
+        user: string;
+    };
+    query?: never;
+    url: '/api/v1/users/{user}/sessions';
+};
+
+export type EndUserSessionsErrors = {
+    /**
+     * `user_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type EndUserSessionsError = EndUserSessionsErrors[keyof EndUserSessionsErrors];
+
+export type EndUserSessionsResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type EndUserSessionsResponse = EndUserSessionsResponses[keyof EndUserSessionsResponses];

@@ -11,6 +11,7 @@ export default defineNuxtRouteMiddleware(async (to) => {
       throw createError({ statusCode: problem.status || 503, message: problem.message, data: { code: problem.code }, fatal: true })
     }
   }
+  if (session.me.value?.must_enrol) return to.path === '/settings/security' ? undefined : navigateTo('/settings/security')
   if (to.meta.least && !session.can(to.meta.least)) return navigateTo('/')
   await useLive().connectLive().catch(() => undefined)
 })

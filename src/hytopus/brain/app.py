@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from fastapi import APIRouter, FastAPI
@@ -15,6 +15,7 @@ from hytopus.brain.accounts.logins import LoginThrottle
 from hytopus.brain.accounts.passwords import Passwords
 from hytopus.brain.accounts.permissions import TABLE, permissions_of
 from hytopus.brain.accounts.roles import Role
+from hytopus.brain.accounts.settings import AccountSettings
 from hytopus.brain.activity.requests import RequestAudit
 from hytopus.brain.db.engine import Database
 from hytopus.brain.games.catalogue import Catalogue
@@ -25,6 +26,7 @@ from hytopus.brain.http.middleware import BodyLimit, RequestLog
 from hytopus.brain.http.routing import PREFIX, mounted_routes
 from hytopus.brain.http.security import SecurityHeaders
 from hytopus.brain.http.streams import Streams
+from hytopus.brain.instances.reach import narrowed
 from hytopus.brain.templates.queries import Usage
 from hytopus.errors import HytopusError
 from hytopus.kit.clock import Clock
@@ -53,6 +55,7 @@ class Parts:
     games: Catalogue
     usage: Usage
     extra: Mapping[str, Any]
+    accounts: AccountSettings = field(default_factory=AccountSettings)
 
 
 def build_app(
@@ -98,10 +101,12 @@ def _fill_state(app: FastAPI, parts: Parts, table: Mapping[tuple[str, str], Role
         store=parts.store,
         streams=parts.streams,
         metrics=Metrics(),
+        narrowed=narrowed,
         authorise=authorise,
         on_change=audit.on_change,
         on_refusal=audit.on_refusal,
     )
+    app.state.account_settings = parts.accounts
     app.state.passwords = parts.passwords
     app.state.logins = LoginThrottle(parts.clock)
     app.state.games = parts.games

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from hytopus.brain.accounts.api import router as accounts
+from hytopus.brain.accounts.second_factor_api import router as second_factor
+from hytopus.brain.accounts.session_api import router as sessions
 from hytopus.brain.activity.api import router as activity
 from hytopus.brain.authority.api import router as authority
 from hytopus.brain.backups.api import router as backups
@@ -20,6 +22,8 @@ from hytopus.brain.templates.upload_api import router as uploads
 
 API: Final = (
     accounts,
+    second_factor,
+    sessions,
     activity,
     authority,
     backups,

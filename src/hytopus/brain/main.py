@@ -107,6 +107,7 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
                 games=await Catalogue.load(settings.games_dirs),
                 usage=usage,
                 extra={**node_side, "instance_settings": settings.instances, "backups": backups},
+                accounts=settings.accounts,
             ),
             API,
             outside=OUTSIDE,

@@ -13,6 +13,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from hytopus.brain.accounts.settings import AccountSettings
 from hytopus.brain.backups.keys import KeyFiles
 from hytopus.brain.backups.settings import BackupSettings
 from hytopus.brain.db.unlock import SealingSettings, key_file
@@ -69,6 +70,7 @@ class BrainSettings(BaseSettings):
     """Folders with games of your own, each in a folder with a `game.toml`."""
     http: HttpSettings = HttpSettings()
     storage: StorageSettings = StorageSettings()
+    accounts: AccountSettings = AccountSettings()
     sealing: SealingSettings = SealingSettings()
     gateway: GatewaySettings = GatewaySettings()
     nodes: NodeSettings = NodeSettings()

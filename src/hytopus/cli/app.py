@@ -24,6 +24,8 @@ _COMMANDS: Final = {
     "events": ("hytopus.cli.activity:events", "Show what happened.", "Operation"),
     "audit": ("hytopus.cli.activity:audit", "Show who changed what.", "Operation"),
     "user": ("hytopus.cli.user:app", "Manage accounts.", "Operation"),
+    "session": ("hytopus.cli.session:app", "See and end your logins.", "Operation"),
+    "second-factor": ("hytopus.cli.second_factor:app", "Protect your login with an authenticator app.", "Operation"),
     "token": ("hytopus.cli.token:app", "Manage API tokens.", "Operation"),
     "backup": ("hytopus.cli.backup:app", "List, make and verify backups of the Brain.", "Operation"),
     "brain": ("hytopus.cli.brain:app", "Run the Brain.", "Operation"),

@@ -113,9 +113,10 @@ class Api:
     def _check(self, response: httpx2.Response) -> None:
         if not response.is_error:
             return
-        if response.status_code == 401 and not self.credentials.token:
+        problem = ApiProblem(_document(response), response.status_code)
+        if problem.code == "not_authenticated":
             raise NotLoggedIn(url=self.credentials.url)
-        raise ApiProblem(_document(response), response.status_code)
+        raise problem
 
     def _reaching(self) -> _Reaching:
         return _Reaching(self.credentials.url)

@@ -8,9 +8,10 @@ from cyclopts import Parameter
 
 from hytopus.cli import credentials
 from hytopus.cli.ask import ask, password
-from hytopus.cli.client import Api
+from hytopus.cli.client import Api, Json
 from hytopus.cli.credentials import Credentials
 from hytopus.cli.failure import ApiProblem, NotLoggedIn
+from hytopus.cli.limits import scope_text
 from hytopus.cli.options import DEFAULTS, Options, connect
 from hytopus.cli.output import clock_time, plain, print_fields, print_json, say
 
@@ -21,6 +22,7 @@ async def login(
     *,
     user: Annotated[str | None, Parameter(name=("--user", "-u"))] = None,
     password_stdin: bool = False,
+    code: str | None = None,
     token: str | None = None,
     options: Options = DEFAULTS,
 ) -> None:
@@ -34,12 +36,14 @@ async def login(
         Your name; asked for where it is not given.
     password_stdin
         Read the password from standard input.
+    code
+        Of your authenticator app, or a recovery code; asked for where the login takes one.
     token
         Use this API token instead of a name and a password.
     """
     address = credentials.resolve(url or options.url).url
     if token is None:
-        token = await _trade(address, user, password_stdin=password_stdin)
+        token = await _trade(address, user, code, password_stdin=password_stdin)
     async with Api.open(Credentials(address, token)) as api:
         me = await api.get("/me")
     file = credentials.save(Credentials(address, token))
@@ -47,6 +51,8 @@ async def login(
         print_json(me)
     else:
         say(f"Logged in to {plain(address)} as {plain(me['user']['name'])} ({plain(me['role'])}); kept in {file}.")
+        if me["must_enrol"]:
+            say("Your role takes a second factor: run `hytopus second-factor enrol` first.")
 
 
 async def logout(*, options: Options = DEFAULTS) -> None:
@@ -75,15 +81,23 @@ async def whoami(*, options: Options = DEFAULTS) -> None:
         {
             "name": me["user"]["name"],
             "role": me["role"],
+            "limited to": scope_text(me["scope"]) or "nothing",
             "brain": api.credentials.url,
             "last login": clock_time(me["user"]["last_login_at"]),
         }
     )
 
 
-async def _trade(address: str, user: str | None, *, password_stdin: bool) -> str:
+async def _trade(address: str, user: str | None, code: str | None, *, password_stdin: bool) -> str:
     name = user or ask("User", "admin")
-    secret = password(f"Password of {name}", from_stdin=password_stdin)
+    body: dict[str, Json] = {"name": name, "password": password(f"Password of {name}", from_stdin=password_stdin)}
     async with Api.open(Credentials(address)) as api:
-        answer = await api.post("/login", {"name": name, "password": secret})
+        try:
+            answer = await api.post("/login", body | {"code": code})
+        except ApiProblem as problem:
+            if problem.code != "second_factor_required":
+                raise
+            answer = await api.post(
+                "/login", body | {"code": ask("Code of your authenticator app, or a recovery code")}
+            )
     return str(answer["token"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final, Literal
 
 from hytopus.cli.client import at
+from hytopus.cli.limits import scope_of, scope_text
 from hytopus.cli.options import DEFAULTS, Options, connect, group
 from hytopus.cli.output import clock_time, plain, print_json, print_table, say
 from hytopus.cli.parse import moment
@@ -33,13 +34,14 @@ async def list_tokens(*, options: Options = DEFAULTS) -> None:
             token["name"],
             token["hint"],
             token["role"],
+            scope_text(token["scopes"]),
             clock_time(token["expires_at"]) if token["expires_at"] else "never",
             clock_time(token["last_used_at"]),
             token["id"],
         )
         for token in tokens
     )
-    print_table(("NAME", "TOKEN", "ROLE", "EXPIRES", "LAST USED", "ID"), rows, empty="No tokens.")
+    print_table(("NAME", "TOKEN", "ROLE", "LIMITED TO", "EXPIRES", "LAST USED", "ID"), rows, empty="No tokens.")
 
 
 @app.command(name="create")
@@ -48,6 +50,8 @@ async def create_token(
     /,
     *,
     role: Literal["viewer", "operator", "admin"] | None = None,
+    region: list[str] | None = None,
+    tag: list[str] | None = None,
     expires: str | None = None,
     options: Options = DEFAULTS,
 ) -> None:
@@ -57,11 +61,16 @@ async def create_token(
     ----------
     role
         Yours if not given; never more than yours.
+    region
+        Limit it to this region, beside your own limits; can be repeated.
+    tag
+        Limit it to what has this tag, or one of them; can be repeated.
     expires
         A date, or a time from now such as 30d; without it the token does not expire.
     """
     async with connect(options) as api:
-        token = await api.post("/me/tokens", {"name": name, "role": role, "expires_at": moment(expires, "--expires")})
+        body = {"name": name, "role": role, "scope": scope_of(region, tag), "expires_at": moment(expires, "--expires")}
+        token = await api.post("/me/tokens", body)
     if options.json:
         print_json(token)
         return

@@ -10,7 +10,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import delete, select
 
+from hytopus.brain.accounts.models import Token, User
 from hytopus.brain.accounts.roles import Role
 from hytopus.brain.activity.commands import record
 from hytopus.brain.activity.feed import GAP_SECONDS, follow
@@ -127,11 +129,46 @@ async def test_the_feed_ends_when_the_brain_stops(world: World) -> None:
     assert world.streams.open == 0
 
 
-async def test_the_feed_ends_when_its_token_is_revoked(world: World) -> None:
-    client = world.acting(Role.VIEWER)
+@pytest.mark.parametrize("change", [{"role": "operator"}, {"disabled": True}, {"password": "another-password"}])
+async def test_the_feed_ends_at_once_when_its_user_may_more_or_less(world: World, change: dict[str, Any]) -> None:
     async with _listening(world) as stream:
         await _ready(world)
-        assert (await client.post("/logout")).status_code == 204
+        assert (await world.acting(Role.ADMIN).patch("/users/viewer", json=change)).status_code == 200
+        assert await stream.ended()
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "path"),
+    [
+        (Role.VIEWER, "POST", "/logout"),
+        (Role.ADMIN, "DELETE", "/users/viewer/sessions"),
+        (Role.ADMIN, "DELETE", "/users/viewer"),
+    ],
+)
+async def test_the_feed_ends_at_once_with_its_login(world: World, role: Role, method: str, path: str) -> None:
+    async with _listening(world) as stream:
+        await _ready(world)
+        assert (await world.acting(role).request(method, path)).status_code == 204
+        assert await stream.ended()
+
+
+async def test_the_feed_goes_on_when_nothing_of_its_user_changes(world: World) -> None:
+    async with _listening(world) as stream:
+        await _ready(world)
+        await world.acting(Role.ADMIN).patch("/users/viewer", json={"role": "viewer"})
+        await world.acting(Role.ADMIN).patch("/users/operator", json={"disabled": True})
+        assert (await world.acting(Role.VIEWER).delete("/me/sessions")).status_code == 204
+        await _happen(world, "a")
+        assert await stream.subjects(1) == ["a"]
+
+
+async def test_what_another_brain_took_away_is_noticed_with_the_next_heartbeat(world: World) -> None:
+    async with _listening(world) as stream:
+        await _ready(world)
+        async with world.database.write() as session:
+            await session.execute(
+                delete(Token).where(Token.user_id == select(User.id).where(User.name == "viewer").scalar_subquery())
+            )
         world.clock.advance(15)
         assert await stream.ended()
 

@@ -16,6 +16,9 @@ from hytopus.brain.accounts.api import router as accounts_api
 from hytopus.brain.accounts.passwords import Passwords
 from hytopus.brain.accounts.permissions import TABLE
 from hytopus.brain.accounts.roles import Role
+from hytopus.brain.accounts.second_factor_api import router as second_factor_api
+from hytopus.brain.accounts.session_api import router as sessions_api
+from hytopus.brain.accounts.settings import AccountSettings
 from hytopus.brain.activity.actor import SYSTEM
 from hytopus.brain.activity.api import router as activity_api
 from hytopus.brain.app import Parts, build_app
@@ -32,7 +35,7 @@ from hytopus.games.definition import Game
 from hytopus.storage.base import ObjectStore
 from tests.integration.api.clock import StepClock
 
-FEATURES = (accounts_api, activity_api, games_api, templates_api, uploads_api)
+FEATURES = (accounts_api, second_factor_api, sessions_api, activity_api, games_api, templates_api, uploads_api)
 PASSWORD = "correct-horse-battery"
 
 GAMES = Catalogue(
@@ -86,6 +89,7 @@ async def open_world(
     table: Mapping[tuple[str, str], Role | None] | None = None,
     outside: Sequence[APIRouter] = (),
     extra: Mapping[str, Any] | None = None,
+    account_settings: AccountSettings | None = None,
 ) -> AsyncIterator[World]:
     """The features' API; `more` are routers of the test's own, with their rows in `table`."""
     passwords, streams = Passwords(cheap=True), Streams(clock)
@@ -94,7 +98,9 @@ async def open_world(
     async def usage(_session: AsyncSession, template_id: str | None) -> dict[tuple[str, str], list[str]]:
         return {key: names for key, names in used.items() if template_id in (None, key[0])}
 
-    parts = Parts(database, clock, store, streams, passwords, GAMES, usage, extra or {})
+    parts = Parts(
+        database, clock, store, streams, passwords, GAMES, usage, extra or {}, account_settings or AccountSettings()
+    )
     rows = _rows([*features, *more]) | dict(table or {})
     app = build_app(parts, [*features, *more], outside=outside, table=rows)
     async with WebServer.open(app, HttpSettings(listen="127.0.0.1:0")) as web:

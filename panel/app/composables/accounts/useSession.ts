@@ -14,8 +14,16 @@ async function load(): Promise<void> {
   me.value = await ask(getMe())
 }
 
-async function signIn(name: string, password: string): Promise<void> {
-  await ask(login({ body: { name, password, cookie: true } }))
+/** Read again what one may; with other rights, everything shown is read again too. */
+async function recheck(): Promise<void> {
+  const rights = () => JSON.stringify([me.value?.role, me.value?.scope, me.value?.must_enrol])
+  const before = rights()
+  await load()
+  if (rights() !== before) location.reload()
+}
+
+async function signIn(name: string, password: string, code: string | null = null): Promise<void> {
+  await ask(login({ body: { name, password, code, cookie: true } }))
   await load()
   expired.value = false
 }
@@ -29,5 +37,7 @@ async function signOut(): Promise<void> {
 export function useSession() {
   const role = computed(() => me.value?.role ?? 'viewer')
   const can = (least: Role) => RANK[role.value] >= RANK[least]
-  return { me: readonly(me), role, can, expired, load, signIn, signOut }
+  /** Also for what concerns everybody, not only the regions and tags one may be limited to. */
+  const canEverywhere = (least: Role) => can(least) && !me.value?.scope.length
+  return { me: readonly(me), role, can, canEverywhere, expired, load, recheck, signIn, signOut }
 }

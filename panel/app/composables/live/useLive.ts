@@ -43,6 +43,7 @@ function disconnectLive() {
 
 function setState(next: StreamState, problem?: ApiProblem) {
   if (next !== state.value) since.value = Date.now()
+  if (next === 'live' && state.value === 'reconnecting') void useSession().recheck().catch(() => undefined)
   state.value = next
   if (next !== 'ended') return
   stop = undefined

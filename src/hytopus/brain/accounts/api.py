@@ -5,21 +5,24 @@ from __future__ import annotations
 from fastapi import Request, Response
 from sqlalchemy import select
 
-from hytopus.brain.accounts import commands, queries
+from hytopus.brain.accounts import commands, queries, second_factor
 from hytopus.brain.accounts.dependencies import COOKIE, ActorDep, PasswordsDep, PrincipalDep
 from hytopus.brain.accounts.errors import (
     ExpiryInThePast,
     InvalidCredentials,
     LastAdmin,
+    ScopedAdmin,
+    SecondFactorRequired,
     TokenNameTaken,
     TokenNotFound,
     TokenRoleTooHigh,
     TooManyAttempts,
     UserNameTaken,
     UserNotFound,
+    WrongCode,
     WrongPassword,
 )
-from hytopus.brain.accounts.logins import LoginThrottleDep
+from hytopus.brain.accounts.logins import LoginThrottleDep, ask_password
 from hytopus.brain.accounts.models import TokenKind, User
 from hytopus.brain.accounts.schemas import (
     ChangePassword,
@@ -30,6 +33,7 @@ from hytopus.brain.accounts.schemas import (
     LoginOut,
     Me,
     NewTokenOut,
+    ScopeOut,
     TokenOut,
     UserOut,
 )
@@ -43,7 +47,7 @@ from hytopus.brain.http.routing import feature_router
 router = feature_router("accounts")
 
 
-@router.post("/login", responses=problems(InvalidCredentials, TooManyAttempts))
+@router.post("/login", responses=problems(InvalidCredentials, SecondFactorRequired, WrongCode, TooManyAttempts))
 async def login(
     body: Login,
     request: Request,
@@ -53,7 +57,10 @@ async def login(
     passwords: PasswordsDep,
     throttle: LoginThrottleDep,
 ) -> LoginOut:
-    """Trade a name and a password for a token. It ends by logout, or 24 hours after its last use."""
+    """Trade a name and a password for a token. It ends by logout, or 24 hours after its last use.
+
+    Who has a second factor hears `second_factor_required` after the right password, and sends all again with a code.
+    """
     address = address_of(request)
     name_request(request, "session.begin", f"user:{body.name}")
     throttle.take(body.name, address)
@@ -62,17 +69,25 @@ async def login(
     right = await passwords.verify(body.password.get_secret_value(), user.password_hash if user else None)
     if user is None or not right or user.disabled:
         raise InvalidCredentials
+    if user.second_factor and body.code is not None:
+        throttle.take_code(user.id)
+    client, at = request.headers.get("user-agent", ""), clock.now()
     actor = Actor(ActorKind.USER, user.id, user.name, address, request.state.request_id)
     async with database.write() as session:
-        user = await queries.get_user(session, user.id, lock=True)
-        token, secret = await commands.begin_session(session, user, actor=actor, at=clock.now())
+        checked, user = user.password_hash, await queries.get_user(session, user.id, lock=True)
+        if user.password_hash != checked:
+            raise InvalidCredentials
+        shown = await second_factor.show(session, user, body.code, at)
+        token, secret = await commands.begin_session(session, user, actor=actor, at=at, shown=shown, client=client)
     throttle.forget(body.name, address)
+    throttle.forget_code(user.id)
     assert token.expires_at is not None, "a login always ends"
     if body.cookie:
         secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, secret, httponly=True, samesite="strict", secure=secure, path="/")
-    shown = None if body.cookie else secret
-    return LoginOut(token=shown, expires_at=token.expires_at, user=UserOut.model_validate(user))
+    return LoginOut(
+        token=None if body.cookie else secret, expires_at=token.expires_at, user=UserOut.model_validate(user)
+    )
 
 
 @router.post("/logout", status_code=204)
@@ -87,7 +102,14 @@ async def logout(response: Response, session: WriteDep, clock: ClockDep, princip
 async def get_me(session: ReadDep, principal: PrincipalDep) -> Me:
     """Who this token stands for, and as what."""
     user = await queries.get_user(session, principal.actor.id)
-    return Me(user=UserOut.model_validate(user), role=principal.role, token_id=principal.token_id)
+    return Me(
+        user=UserOut.model_validate(user),
+        role=principal.role,
+        scope=[ScopeOut.model_validate(limit) for limit in principal.scope],
+        token_id=principal.token_id,
+        must_enrol=principal.must_enrol,
+        recovery_codes_left=await second_factor.codes_left(session, user),
+    )
 
 
 @router.post("/me/password", status_code=204, responses=problems(WrongPassword, TooManyAttempts))
@@ -101,13 +123,8 @@ async def change_password(
 ) -> None:
     """Set another password; every other login of yours ends."""
     actor = principal.actor
-    throttle.take(actor.name, actor.address)
-    async with database.read() as session:
-        user = await queries.get_user(session, actor.id)
-    if not await passwords.verify(body.password.get_secret_value(), user.password_hash):
-        raise WrongPassword
+    await ask_password(database, passwords, throttle, actor, body.password)
     password_hash = await passwords.hash(body.new_password.get_secret_value())
-    throttle.forget(actor.name, actor.address)
     async with database.write() as session:
         user = await queries.get_user(session, actor.id, lock=True)
         await commands.set_password(session, user, password_hash, keep=principal.token_id, actor=actor, at=clock.now())
@@ -120,14 +137,25 @@ async def list_my_tokens(session: ReadDep, principal: PrincipalDep) -> list[Toke
     return [TokenOut.model_validate(token) for token in tokens]
 
 
-@router.post("/me/tokens", status_code=201, responses=problems(TokenNameTaken, TokenRoleTooHigh, ExpiryInThePast))
+@router.post(
+    "/me/tokens",
+    status_code=201,
+    responses=problems(TokenNameTaken, TokenRoleTooHigh, ScopedAdmin, ExpiryInThePast),
+)
 async def create_my_token(
     body: CreateToken, session: WriteDep, clock: ClockDep, principal: PrincipalDep
 ) -> NewTokenOut:
     """Make an API token. The secret is in this answer and nowhere else."""
     user = await queries.get_user(session, principal.actor.id)
     token, secret = await commands.create_token(
-        session, user, body.name, role=body.role, expires_at=body.expires_at, by=principal, at=clock.now()
+        session,
+        user,
+        body.name,
+        role=body.role,
+        scope=body.scope.document(),
+        expires_at=body.expires_at,
+        by=principal,
+        at=clock.now(),
     )
     return NewTokenOut(**TokenOut.model_validate(token).model_dump(), token=secret)
 
@@ -146,14 +174,22 @@ async def list_users(session: ReadDep, page: PageDep) -> Page[UserOut]:
     return Page(items=[UserOut.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 
-@router.post("/users", status_code=201, responses=problems(UserNameTaken))
+@router.post("/users", status_code=201, responses=problems(UserNameTaken, ScopedAdmin))
 async def create_user(
     body: CreateUser, database: DatabaseDep, clock: ClockDep, passwords: PasswordsDep, actor: ActorDep
 ) -> UserOut:
     """Make a user."""
     password_hash = await passwords.hash(body.password.get_secret_value())
     async with database.write() as session:
-        user = await commands.create_user(session, body.name, password_hash, body.role, actor=actor, at=clock.now())
+        user = await commands.create_user(
+            session,
+            body.name,
+            password_hash,
+            body.role,
+            scope=body.scope.document(),
+            actor=actor,
+            at=clock.now(),
+        )
     return UserOut.model_validate(user)
 
 
@@ -163,7 +199,7 @@ async def get_user(user: str, session: ReadDep) -> UserOut:
     return UserOut.model_validate(await queries.get_user(session, user))
 
 
-@router.patch("/users/{user}", responses=problems(UserNotFound, LastAdmin))
+@router.patch("/users/{user}", responses=problems(UserNotFound, LastAdmin, ScopedAdmin))
 async def change_user(
     user: str, body: ChangeUser, database: DatabaseDep, clock: ClockDep, passwords: PasswordsDep, actor: ActorDep
 ) -> UserOut:
@@ -175,6 +211,7 @@ async def change_user(
             session,
             found,
             role=body.role,
+            scope=None if body.scope is None else body.scope.document(),
             disabled=body.disabled,
             password_hash=password_hash,
             actor=actor,

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hytopus.brain.accounts.errors import (
     ExpiryInThePast,
     LastAdmin,
+    ScopedAdmin,
     TokenNameTaken,
     TokenNotFound,
     TokenRoleTooHigh,
@@ -21,12 +22,15 @@ from hytopus.brain.accounts.models import Token, TokenKind, User
 from hytopus.brain.accounts.passwords import Passwords, generate_password
 from hytopus.brain.accounts.queries import count_admins, count_users, find_user
 from hytopus.brain.accounts.roles import Principal, Role, narrower
+from hytopus.brain.accounts.sessions import end_sessions, rights_changed
 from hytopus.brain.accounts.tokens import hash_token, hint_of, new_token
 from hytopus.brain.activity.actor import SYSTEM, Actor
 from hytopus.brain.activity.commands import audit
 from hytopus.brain.db.engine import Database
 from hytopus.kit.clock import Clock
 
+Document = dict[str, list[str]]
+"""Limits as they are kept: `regions` and `tags`."""
 SESSION_IDLE: Final = timedelta(hours=24)
 """A login ends when it has not been used for this long."""
 FIRST_ADMIN: Final = "admin"
@@ -47,12 +51,20 @@ async def ensure_admin(database: Database, clock: Clock, passwords: Passwords | 
 
 
 async def create_user(
-    session: AsyncSession, name: str, password_hash: str, role: Role, *, actor: Actor, at: datetime
+    session: AsyncSession,
+    name: str,
+    password_hash: str,
+    role: Role,
+    *,
+    scope: Document | None = None,
+    actor: Actor,
+    at: datetime,
 ) -> User:
-    """Raises `UserNameTaken`."""
+    """Raises `UserNameTaken` or `ScopedAdmin`."""
+    _check_scope(role, scope)
     if await find_user(session, name) is not None:
         raise UserNameTaken(name=name)
-    user = User(name=name, password_hash=password_hash, role=role, disabled=False, created_at=at)
+    user = User(name=name, password_hash=password_hash, role=role, scope=scope or {}, created_at=at)
     session.add(user)
     try:
         await session.flush()
@@ -67,21 +79,28 @@ async def change_user(
     user: User,
     *,
     role: Role | None = None,
+    scope: Document | None = None,
     disabled: bool | None = None,
     password_hash: str | None = None,
     actor: Actor,
     at: datetime,
 ) -> None:
-    """Give a user another role or password, or keep him out; the latter two end his logins. Raises `LastAdmin`."""
+    """Give a user another role, limits or password, or keep him out; the latter two end his logins.
+
+    Raises `LastAdmin` or `ScopedAdmin`.
+    """
     before = _facts(user)
     loses_admin = (role is not None and role is not Role.ADMIN) or disabled is True
     if loses_admin:
         await _keep_an_admin(session, user)
     user.role = user.role if role is None else role
+    user.scope = user.scope if scope is None else scope
+    _check_scope(user.role, user.scope)
     user.disabled = user.disabled if disabled is None else disabled
     user.password_hash = password_hash or user.password_hash
     if user.disabled or password_hash is not None:
-        await session.execute(delete(Token).where(Token.user_id == user.id, Token.kind == TokenKind.SESSION))
+        await end_sessions(session, user)
+    rights_changed(session, user)
     after = _facts(user) | ({"password": "changed"} if password_hash is not None else {})
     audit(session, actor, "user.change", f"user:{user.name}", at=at, before=before, after=after)
 
@@ -91,6 +110,7 @@ async def remove_user(session: AsyncSession, user: User, *, actor: Actor, at: da
     await _keep_an_admin(session, user)
     await session.execute(delete(Token).where(Token.user_id == user.id))
     await session.delete(user)
+    rights_changed(session, user)
     audit(session, actor, "user.remove", f"user:{user.name}", at=at, before=_facts(user))
 
 
@@ -99,19 +119,20 @@ async def set_password(
 ) -> None:
     """A user sets his own password: ends every other login of his; the token with the id `keep` lives on."""
     user.password_hash = password_hash
-    mine = Token.user_id == user.id, Token.kind == TokenKind.SESSION, Token.id != keep
-    await session.execute(delete(Token).where(*mine))
+    await end_sessions(session, user, but=keep)
     audit(session, actor, "user.set_password", f"user:{user.name}", at=at)
 
 
-async def begin_session(session: AsyncSession, user: User, *, actor: Actor, at: datetime) -> tuple[Token, str]:
-    """Log a user in. Returns the row and the secret, which is not kept."""
+async def begin_session(
+    session: AsyncSession, user: User, *, actor: Actor, at: datetime, shown: str = "none", client: str = ""
+) -> tuple[Token, str]:
+    """Log a user in. Returns the row and the secret, which is not kept. `shown` is his second factor, for the audit."""
     await session.execute(delete(Token).where(Token.expires_at <= at))
     user.last_login_at = at
-    token, secret = _make(user, TokenKind.SESSION, "login", Role.ADMIN, at + SESSION_IDLE, at)
+    token, secret = _make(user, TokenKind.SESSION, client[:64] or "login", Role.ADMIN, at + SESSION_IDLE, at)
     token.last_used_at, token.last_address = at, actor.address
     session.add(token)
-    audit(session, actor, "session.begin", f"user:{user.name}", at=at)
+    audit(session, actor, "session.begin", f"user:{user.name}", at=at, after={"second_factor": shown})
     return token, secret
 
 
@@ -121,23 +142,28 @@ async def create_token(
     name: str,
     *,
     role: Role | None,
+    scope: Document | None = None,
     expires_at: datetime | None,
     by: Principal,
     at: datetime,
 ) -> tuple[Token, str]:
-    """Make an API token. Its role is the maker's or less, so a lesser token cannot make itself greater."""
+    """Make an API token. Its role and limits are the maker's or less, so a lesser token cannot make itself greater."""
     asked = role or by.role
     if not by.role.includes(asked):
         raise TokenRoleTooHigh(asked=asked.value, role=by.role.value)
+    _check_scope(asked, scope)
     if expires_at is not None and expires_at <= at:
         raise ExpiryInThePast(expires_at=expires_at.isoformat())
     twin = select(Token.id).where(Token.user_id == user.id, Token.kind == TokenKind.API, Token.name == name)
     if await session.scalar(twin) is not None:
         raise TokenNameTaken(name=name)
     token, secret = _make(user, TokenKind.API, name, narrower(asked, user.role), expires_at, at)
+    maker = await session.get(Token, by.token_id)
+    token.scopes = [*(maker.scopes if maker else []), *([scope] if scope else [])]
     session.add(token)
     await session.flush()
-    after = {"role": token.role.value, "expires_at": expires_at.isoformat() if expires_at else None}
+    until = expires_at.isoformat() if expires_at else None
+    after = {"role": token.role.value, "scopes": token.scopes, "expires_at": until}
     audit(session, by.actor, "token.create", f"token:{user.name}/{name}", at=at, after=after)
     return token, secret
 
@@ -148,8 +174,11 @@ async def revoke_token(session: AsyncSession, user: User, token_id: str, *, acto
     if token is None or token.user_id != user.id:
         raise TokenNotFound(token_id=token_id)
     await session.delete(token)
-    action = "session.end" if token.kind is TokenKind.SESSION else "token.revoke"
-    audit(session, actor, action, f"token:{user.name}/{token.name}", at=at)
+    rights_changed(session, user)
+    if token.kind is TokenKind.SESSION:
+        audit(session, actor, "session.end", f"session:{user.name}/{token.id}", at=at)
+    else:
+        audit(session, actor, "token.revoke", f"token:{user.name}/{token.name}", at=at)
 
 
 async def touch(session: AsyncSession, token_id: str, *, address: str, at: datetime) -> None:
@@ -165,6 +194,11 @@ async def touch(session: AsyncSession, token_id: str, *, address: str, at: datet
 async def _keep_an_admin(session: AsyncSession, user: User) -> None:
     if user.role is Role.ADMIN and not user.disabled and not await count_admins(session, but=user.id):
         raise LastAdmin(name=user.name)
+
+
+def _check_scope(role: Role, scope: Document | None) -> None:
+    if role is Role.ADMIN and scope:
+        raise ScopedAdmin
 
 
 def _make(
@@ -186,4 +220,4 @@ def _make(
 
 
 def _facts(user: User) -> dict[str, Any]:
-    return {"role": user.role.value, "disabled": user.disabled}
+    return {"role": user.role.value, "disabled": user.disabled} | ({"scope": user.scope} if user.scope else {})

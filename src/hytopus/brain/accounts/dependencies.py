@@ -11,16 +11,26 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 
 from hytopus.brain.accounts.commands import touch
-from hytopus.brain.accounts.errors import CrossSiteRequest, Forbidden, InvalidToken, NotAuthenticated
-from hytopus.brain.accounts.models import Token, User
+from hytopus.brain.accounts.errors import (
+    CrossSiteRequest,
+    Forbidden,
+    InvalidToken,
+    NeedsEverything,
+    NotAuthenticated,
+    SecondFactorMissing,
+)
+from hytopus.brain.accounts.models import Token, TokenKind, User
 from hytopus.brain.accounts.passwords import Passwords
-from hytopus.brain.accounts.permissions import PUBLIC
+from hytopus.brain.accounts.permissions import PUBLIC, Permission
 from hytopus.brain.accounts.queries import present
 from hytopus.brain.accounts.roles import Principal, Role, narrower
+from hytopus.brain.accounts.sessions import RIGHTS
+from hytopus.brain.accounts.settings import AccountSettings
 from hytopus.brain.activity.actor import Actor, ActorKind
 from hytopus.brain.activity.requests import address_of
 from hytopus.brain.db.engine import Database
-from hytopus.brain.http.edge import edge_of
+from hytopus.brain.db.scope import Limit, Scope, describe
+from hytopus.brain.http.edge import Edge, edge_of
 
 COOKIE: Final = "hytopus_session"
 _TOUCH_EVERY: Final = timedelta(minutes=1)
@@ -34,8 +44,8 @@ SECURITY: Final = (Depends(_bearer), Depends(_cookie))
 
 async def authorise(request: Request) -> None:
     """Runs before everything else of every route: the table of permissions decides."""
-    least: Role | None = request.app.state.permissions[request.scope["endpoint"]]
-    if least is PUBLIC:
+    permission: Permission = request.app.state.permissions[request.scope["endpoint"]]
+    if permission.least is PUBLIC:
         return
     edge = edge_of(request)
     bearer = await _bearer(request)
@@ -44,11 +54,21 @@ async def authorise(request: Request) -> None:
         raise NotAuthenticated
     principal = await _authenticate(request, edge.database, token, edge.clock.now(), by_cookie=bearer is None)
     request.state.principal = principal
-    request.state.recheck = _recheck(edge.database, token, edge.clock.now)
+    request.state.recheck = recheck = _recheck(request, edge, token, principal)
+    request.state.revoked = _revoked(edge.database, principal.actor.id, recheck)
     if principal.by_cookie and request.method not in _SAFE:
         _refuse_other_sites(request)
-    if not principal.role.includes(least):
-        raise Forbidden(needed=least.value, name=principal.actor.name, role=principal.role.value)
+    _check(principal, permission, permission.least)
+
+
+def _check(principal: Principal, permission: Permission, least: Role) -> None:
+    name, role = principal.actor.name, principal.role
+    if principal.must_enrol and not permission.before_enrolment:
+        raise SecondFactorMissing(name=name, role=role.value)
+    if not role.includes(least):
+        raise Forbidden(needed=least.value, name=name, role=role.value)
+    if principal.scope and not permission.scoped:
+        raise NeedsEverything(name=name, scope=describe(principal.scope))
 
 
 async def _principal(request: Request) -> Principal:
@@ -82,23 +102,56 @@ async def _authenticate(
     if token.last_used_at is None or now - token.last_used_at >= _TOUCH_EVERY:
         async with database.write() as session:
             await touch(session, token.id, address=address, at=now)
-    actor = Actor(ActorKind.USER, user.id, user.name, address, request.state.request_id)
-    return Principal(actor, narrower(token.role, user.role), token.id, by_cookie)
+    return _principal_of(request, token, user, by_cookie=by_cookie)
+
+
+def _principal_of(request: Request, token: Token, user: User, *, by_cookie: bool) -> Principal:
+    settings: AccountSettings = request.app.state.account_settings
+    actor = Actor(ActorKind.USER, user.id, user.name, address_of(request), request.state.request_id)
+    takes = token.kind is TokenKind.SESSION and user.role in settings.require_second_factor
+    return Principal(
+        actor,
+        narrower(token.role, user.role),
+        token.id,
+        scope=scope_of(user, token),
+        by_cookie=by_cookie,
+        must_enrol=takes and not user.second_factor,
+    )
+
+
+def scope_of(user: User, token: Token) -> Scope:
+    """Within the user's limits and all of the token's; an admin has none, but his tokens may."""
+    own = user.scope if user.role is not Role.ADMIN else {}
+    return tuple(limit for limit in map(Limit.of, (own, *token.scopes)) if limit)
 
 
 def _valid(token: Token, user: User, now: datetime) -> bool:
     return not user.disabled and (token.expires_at is None or token.expires_at > now)
 
 
-def _recheck(database: Database, secret: str, now: Callable[[], datetime]) -> Callable[[], Awaitable[bool]]:
-    """Whether the token is still good; live streams ask now and then."""
+def _recheck(request: Request, edge: Edge, secret: str, principal: Principal) -> Callable[[], Awaitable[bool]]:
+    """Whether the token still stands for just this; live streams ask now and then."""
 
-    async def good() -> bool:
-        async with database.read() as session:
+    async def same() -> bool:
+        async with edge.database.read() as session:
             found = await present(session, secret)
-        return found is not None and _valid(*found, now())
+        if found is None or not _valid(*found, edge.clock.now()):
+            return False
+        return _principal_of(request, *found, by_cookie=principal.by_cookie) == principal
 
-    return good
+    return same
+
+
+def _revoked(database: Database, user_id: str, same: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
+    """Returns as soon as the user may do more or less than before. What other Brains change is noticed by `recheck`."""
+
+    async def wait() -> None:
+        with database.signals.subscribe(RIGHTS) as changes:
+            while await same():
+                while await changes.get() != user_id:
+                    pass
+
+    return wait
 
 
 def _refuse_other_sites(request: Request) -> None:

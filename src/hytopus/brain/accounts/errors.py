@@ -28,6 +28,47 @@ class InvalidCredentials(HytopusError):
     remedy: ClassVar[str] = "An admin can set a new password with `hytopus user password`."
 
 
+class SecondFactorRequired(HytopusError):
+    code: ClassVar[str] = "second_factor_required"
+    status: ClassVar[int] = 401
+    template: ClassVar[str] = "This login needs a code too."
+    remedy: ClassVar[str] = "Send the code that your authenticator app shows, or a recovery code, as `code`."
+
+
+class WrongCode(HytopusError):
+    code: ClassVar[str] = "wrong_code"
+    status: ClassVar[int] = 422
+    template: ClassVar[str] = "The code is wrong, or was used before."
+    remedy: ClassVar[str] = "Wait for the app's next code. If none is right, set the clock of the device."
+
+
+class SecondFactorExists(HytopusError):
+    code: ClassVar[str] = "second_factor_exists"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "{name} has a second factor already."
+    remedy: ClassVar[str] = "Turn it off first, with a code of the present app or a recovery code."
+
+
+class NoSecondFactor(HytopusError):
+    code: ClassVar[str] = "no_second_factor"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "{name} has no second factor."
+
+
+class NoEnrolment(HytopusError):
+    code: ClassVar[str] = "no_enrolment"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "There is no secret yet to which a code could belong."
+    remedy: ClassVar[str] = "Begin again: the secret comes first."
+
+
+class SecondFactorMissing(HytopusError):
+    code: ClassVar[str] = "second_factor_missing"
+    status: ClassVar[int] = 403
+    template: ClassVar[str] = "{name} has the role {role}, which here takes a second factor."
+    remedy: ClassVar[str] = "Set one up first: in the panel's settings, or with `hytopus second-factor enrol`."
+
+
 class TooManyAttempts(HytopusError):
     code: ClassVar[str] = "too_many_attempts"
     status: ClassVar[int] = 429
@@ -41,6 +82,20 @@ class Forbidden(HytopusError):
     status: ClassVar[int] = 403
     template: ClassVar[str] = "This needs the role {needed}; {name} has the role {role}."
     remedy: ClassVar[str] = "Ask an admin to do it or to give you the role."
+
+
+class NeedsEverything(HytopusError):
+    code: ClassVar[str] = "needs_everything"
+    status: ClassVar[int] = 403
+    template: ClassVar[str] = "This concerns everybody; {name} may steer a part only: {scope}."
+    remedy: ClassVar[str] = "Ask somebody whose rights are not limited to regions or tags."
+
+
+class ScopedAdmin(HytopusError):
+    code: ClassVar[str] = "scoped_admin"
+    status: ClassVar[int] = 422
+    template: ClassVar[str] = "An admin may do everything, so an admin cannot be limited to regions or tags."
+    remedy: ClassVar[str] = "Choose the role operator or viewer, or leave the limits out."
 
 
 class CrossSiteRequest(HytopusError):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hytopus.brain.accounts.roles import Role
 from hytopus.brain.db.base import Base
+from hytopus.brain.db.sealed import Sealed
 from hytopus.brain.db.types import EnumText
 from hytopus.kit.ids import new_id
 
@@ -29,9 +31,31 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(64))
     password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[Role] = mapped_column(EnumText(Role))
+    scope: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """`regions` and `tags` an operator or viewer is limited to; empty: none."""
     disabled: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     last_login_at: Mapped[datetime | None]
+    totp_secret: Mapped[str | None] = mapped_column(Sealed("users.totp_secret"))
+    """Of the authenticator app; counts from `second_factor_at` on."""
+    second_factor_at: Mapped[datetime | None]
+    totp_period: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Of the last code used: neither it nor an earlier one is good again."""
+
+    @property
+    def second_factor(self) -> bool:
+        """Whether a login takes a code beside the password."""
+        return self.second_factor_at is not None
+
+
+class RecoveryCode(Base):
+    """Stands for a code of the app, once. Only its SHA-256 is kept; a used one is deleted."""
+
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    hash: Mapped[str] = mapped_column(String(64))
 
 
 class Token(Base):
@@ -49,6 +73,8 @@ class Token(Base):
     """The beginning of the token, so that its owner recognises it in a list."""
     role: Mapped[Role] = mapped_column(EnumText(Role))
     """At most this; the owner's role if that is less. A login has no limit of its own."""
+    scopes: Mapped[list[dict[str, Any]]] = mapped_column(default=list, server_default="[]")
+    """Within all of these, beside its owner's scope."""
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None] = mapped_column(index=True)
     last_used_at: Mapped[datetime | None]

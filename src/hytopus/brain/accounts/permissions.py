@@ -6,6 +6,7 @@ A route without a row, or a row without a route, stops the application from bein
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from hytopus.brain.accounts.roles import Role
@@ -49,6 +50,13 @@ TABLE: Final[Mapping[tuple[str, str], Role | None]] = {
     ("POST", "/logout"): VIEWER,
     ("GET", "/me"): VIEWER,
     ("POST", "/me/password"): VIEWER,
+    ("POST", "/me/second-factor"): VIEWER,
+    ("POST", "/me/second-factor/confirm"): VIEWER,
+    ("POST", "/me/second-factor/disable"): VIEWER,
+    ("POST", "/me/second-factor/recovery-codes"): VIEWER,
+    ("GET", "/me/sessions"): VIEWER,
+    ("DELETE", "/me/sessions"): VIEWER,
+    ("DELETE", "/me/sessions/{session_id}"): VIEWER,
     ("GET", "/me/tokens"): VIEWER,
     ("POST", "/me/tokens"): VIEWER,
     ("DELETE", "/me/tokens/{token_id}"): VIEWER,
@@ -81,7 +89,60 @@ TABLE: Final[Mapping[tuple[str, str], Role | None]] = {
     ("GET", "/users/{user}"): ADMIN,
     ("PATCH", "/users/{user}"): ADMIN,
     ("DELETE", "/users/{user}"): ADMIN,
+    ("DELETE", "/users/{user}/second-factor"): ADMIN,
+    ("DELETE", "/users/{user}/sessions"): ADMIN,
 }
+
+BEFORE_ENROLMENT: Final = frozenset(
+    {
+        ("POST", "/logout"),
+        ("GET", "/me"),
+        ("POST", "/me/password"),
+        ("POST", "/me/second-factor"),
+        ("POST", "/me/second-factor/confirm"),
+    }
+)
+"""All that is open to a login whose role takes a second factor, until there is one."""
+
+
+_OWN: Final = ("/logout", "/me")
+_SHARED: Final = frozenset(
+    {
+        ("GET", "/events"),
+        ("GET", "/games"),
+        ("GET", "/games/{name}"),
+        ("GET", "/instances"),
+        ("POST", "/instances"),
+        ("POST", "/instances/preview"),
+        ("GET", "/nodes"),
+        ("GET", "/status"),
+        ("GET", "/templates"),
+        ("GET", "/templates/{template_id}"),
+        ("GET", "/templates/{template_id}/versions"),
+        ("GET", "/templates/{template_id}/versions/{version}"),
+        ("GET", "/templates/{template_id}/versions/{version}/download"),
+    }
+)
+
+
+def open_to_scoped(method: str, path: str) -> bool:
+    """Whether somebody who is limited to a part may use a route at all.
+
+    He may where it is about one instance or node, which he must be able to see; about his own account; or in `_SHARED`,
+    which is what everybody shares, and lists, which show him his part. Nothing else, and so no new route by accident.
+    """
+    own = any(path == prefix or path.startswith(f"{prefix}/") for prefix in _OWN)
+    return own or "/{instance}" in path or "/{node}" in path or (method, path) in _SHARED
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a route takes."""
+
+    least: Role | None
+    before_enrolment: bool
+    scoped: bool
+    """Open to those who may see and steer a part only."""
 
 
 class PermissionTableMismatch(HytopusError):
@@ -92,13 +153,16 @@ class PermissionTableMismatch(HytopusError):
 
 def permissions_of(
     routes: Iterable[MountedRoute], table: Mapping[tuple[str, str], Role | None] = TABLE
-) -> dict[Callable[..., Any], Role | None]:
-    """The least role of every endpoint; raises `PermissionTableMismatch`."""
+) -> dict[Callable[..., Any], Permission]:
+    """What every endpoint takes; raises `PermissionTableMismatch`."""
     mounted = {(route.method, route.path): route.endpoint for route in routes}
     missing, stale = mounted.keys() - table.keys(), table.keys() - mounted.keys()
     if missing or stale:
         raise PermissionTableMismatch(missing=_listed(missing), stale=_listed(stale))
-    return {endpoint: table[key] for key, endpoint in mounted.items()}
+    return {
+        endpoint: Permission(table[key], key in BEFORE_ENROLMENT, open_to_scoped(*key))
+        for key, endpoint in mounted.items()
+    }
 
 
 def _listed(keys: Iterable[tuple[str, str]]) -> str:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from hytopus.brain.activity.actor import Actor
+from hytopus.brain.db.scope import Scope
 
 
 class Role(StrEnum):
@@ -37,4 +38,8 @@ class Principal:
     actor: Actor
     role: Role
     token_id: str
+    scope: Scope = ()
+    """What may be seen and steered; empty: everything."""
     by_cookie: bool = False
+    must_enrol: bool = False
+    """His role takes a second factor, which he has not set up yet."""

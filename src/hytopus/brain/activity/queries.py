@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.models import AuditRecord, Event
+from hytopus.brain.db.scope import EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,13 @@ class EventFilter:
 
 async def newest_event(session: AsyncSession) -> int:
     """The number of the last event; 0 before the first."""
-    return await session.scalar(select(func.max(Event.id))) or 0
+    return await session.scalar(select(func.max(Event.id)), execution_options=EVERYTHING) or 0
 
 
 async def event_ids(session: AsyncSession, *, after: int, limit: int) -> Sequence[int]:
-    """Numbers of the events after `after`, in order, whatever they are about."""
-    found = await session.scalars(select(Event.id).where(Event.id > after).order_by(Event.id).limit(limit))
+    """Numbers of the events after `after`, in order, whatever they are about and whoever may see them."""
+    wanted = select(Event.id).where(Event.id > after).order_by(Event.id).limit(limit)
+    found = await session.scalars(wanted, execution_options=EVERYTHING)
     return found.all()
 
 

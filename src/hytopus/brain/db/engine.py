@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from copy import copy
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
@@ -42,6 +43,7 @@ class Database:
         self.reader = reader
         self.writer = writer
         self._group_writer = group_writer
+        self._prepare: Callable[[AsyncSession], None] = _as_it_is
 
     @property
     def dialect(self) -> str:
@@ -66,6 +68,12 @@ class Database:
             await writer.dispose()
             await reader.dispose()
 
+    def prepared(self, prepare: Callable[[AsyncSession], None]) -> Self:
+        """The same database, whose sessions all go through `prepare` first."""
+        other = copy(self)
+        other._prepare = prepare
+        return other
+
     def use_keys(self, keys: KeyRing) -> None:
         """The keys for `Sealed` columns; without them, none can be read or written."""
         for engine in (self.reader, self.writer):
@@ -75,6 +83,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A session for looking; nothing it changes is kept."""
         async with AsyncSession(self.reader, expire_on_commit=False, autoflush=False) as session:
+            self._prepare(session)
             yield session
 
     @asynccontextmanager
@@ -83,10 +92,12 @@ class Database:
         if self._group_writer is not None:
             async with self._group_writer.unit() as session:
                 session.info["signals"] = self.signals
+                self._prepare(session)
                 yield session
         else:
             async with AsyncSession(self.writer, expire_on_commit=False, autoflush=False) as session:
                 session.info["signals"] = self.signals
+                self._prepare(session)
                 yield session
                 await session.commit()
         for hook in session.info.pop(_HOOKS, ()):
@@ -96,6 +107,10 @@ class Database:
 def after_commit(session: AsyncSession, hook: Callable[[], None]) -> None:
     """Call `hook` once the session's work is durable; never if it is rolled back. It must not block or raise."""
     session.info.setdefault(_HOOKS, []).append(hook)
+
+
+def _as_it_is(_session: AsyncSession) -> None:
+    """Every session sees everything."""
 
 
 def _engine(url: str, *, immediate: bool) -> AsyncEngine:

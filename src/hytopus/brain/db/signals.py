@@ -56,7 +56,7 @@ class Subscription:
 
 
 class Signals:
-    """Topics: `event` (activity.Event), `instance`, `node` and `placement` (keys to look at).
+    """Topics: `event` (activity.Event), `instance`, `node` and `placement` (keys to look at), `rights` (users' ids).
 
     From another Brain an event comes without its value, and None instead of a key means "look at all of them".
     """

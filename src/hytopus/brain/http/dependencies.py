@@ -23,8 +23,8 @@ async def _edge(request: Request) -> Edge:
 EdgeDep = Annotated[Edge, Depends(_edge)]
 
 
-async def _database(edge: EdgeDep) -> Database:
-    return edge.database
+async def _database(request: Request) -> Database:
+    return _visible(request)
 
 
 async def _clock(edge: EdgeDep) -> Clock:
@@ -39,13 +39,13 @@ async def _streams(edge: EdgeDep) -> Streams:
     return edge.streams
 
 
-async def _read(edge: EdgeDep) -> AsyncIterator[AsyncSession]:
-    async with edge.database.read() as session:
+async def _read(request: Request) -> AsyncIterator[AsyncSession]:
+    async with _visible(request).read() as session:
         yield session
 
 
 async def _write(request: Request, edge: EdgeDep) -> AsyncIterator[AsyncSession]:
-    async with edge.database.write() as session:
+    async with _visible(request).write() as session:
         yield session
         edge.on_change(request, session)
 
@@ -62,11 +62,18 @@ async def _create(
         ),
     ] = None,
 ) -> AsyncIterator[AsyncSession]:
-    async with edge.database.write() as session:
+    async with _visible(request).write() as session:
         if idempotency_key is not None:
             await idempotency.claim(session, request, idempotency_key, now=edge.clock.now())
         yield session
         edge.on_change(request, session)
+
+
+def _visible(request: Request) -> Database:
+    """The database as whoever makes the request may see it."""
+    principal = getattr(request.state, "principal", None)
+    edge = edge_of(request)
+    return edge.narrowed(edge.database, principal.scope) if principal and principal.scope else edge.database
 
 
 DatabaseDep = Annotated[Database, Depends(_database)]

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection, Request
 
 from hytopus.brain.db.engine import Database
+from hytopus.brain.db.scope import Scope
 from hytopus.brain.http.metrics import Metrics
 from hytopus.brain.http.streams import Streams
 from hytopus.kit.clock import Clock
@@ -24,6 +25,8 @@ class Edge:
     store: ObjectStore
     streams: Streams
     metrics: Metrics
+    narrowed: Callable[[Database, Scope], Database]
+    """The database as somebody sees it who may see a part."""
     authorise: Callable[[Request], Awaitable[None]]
     """Called before anything else of a request, even before its body is read; raises unless it may go on."""
     on_change: Callable[[Request, AsyncSession], None]

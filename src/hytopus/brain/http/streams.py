@@ -68,23 +68,30 @@ class _EventStream(Response):
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await _send(send, b": open\n\n")
-            still_good = scope["state"].get("recheck", _always)
-            await self._run(receive, send, still_good)
+            state = scope["state"]
+            await self._run(receive, send, state.get("recheck", _always), state.get("revoked", asyncio.Event().wait))
             await _send(send, b"", more=False)
         finally:
             self._streams.open -= 1
 
-    async def _run(self, receive: Receive, send: Send, still_good: Callable[[], Awaitable[bool]]) -> None:
-        """Until the frames end, the client goes, his token ends or the Brain stops; whichever comes first."""
+    async def _run(
+        self,
+        receive: Receive,
+        send: Send,
+        still_good: Callable[[], Awaitable[bool]],
+        revoked: Callable[[], Awaitable[Any]],
+    ) -> None:
+        """Until the frames end, the client goes, his rights change or the Brain stops; whichever comes first."""
         async with anyio.create_task_group() as tasks:
 
-            async def until(wait: Callable[[], Awaitable[None]]) -> None:
+            async def until(wait: Callable[[], Awaitable[Any]]) -> None:
                 await wait()
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(until, lambda: self._write(send))
             tasks.start_soon(until, lambda: _disconnected(receive))
             tasks.start_soon(until, self._streams.closing)
+            tasks.start_soon(until, revoked)
             tasks.start_soon(until, lambda: self._heartbeat(send, still_good))
 
     async def _write(self, send: Send) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.actor import Actor
+from hytopus.brain.db.scope import EVERYTHING
 from hytopus.brain.db.signals import signal
 from hytopus.brain.games.catalogue import Catalogue
 from hytopus.brain.instances.commands import note
@@ -99,7 +100,7 @@ async def check_name(session: AsyncSession, name: str) -> None:
     if not is_name(name):
         raise BadInstanceName(name=name)
     taken = select(Instance.id).where(Instance.name == name, Instance.state != State.DESTROYED)
-    if await session.scalar(taken):
+    if await session.scalar(taken, execution_options=EVERYTHING):
         raise NameTaken(name=name)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hytopus.brain.db.base import Base
+from hytopus.brain.db.scope import Placed
 from hytopus.brain.db.sealed import Sealed
 from hytopus.brain.db.types import EnumText
 from hytopus.brain.instances.states import State, Wanted
@@ -19,8 +20,8 @@ from hytopus.kit.ids import new_id
 _ALIVE = text("state <> 'destroyed'")
 
 
-class Instance(Base):
-    """One game server. Names are unique among those not destroyed."""
+class Instance(Placed, Base):
+    """One game server; `region` and `tags` are what it asks of its node. Names are unique among those not destroyed."""
 
     __tablename__ = "instances"
     __table_args__ = (
@@ -55,8 +56,6 @@ class Instance(Base):
     memory_mb: Mapped[int]
     cpus: Mapped[float]
     disk_mb: Mapped[int]
-    region: Mapped[str] = mapped_column(String(64), default="")
-    tags: Mapped[list[str]]
     pinned_node: Mapped[str | None] = mapped_column(String(16))
     dev: Mapped[bool] = mapped_column(default=False)
     environment: Mapped[str] = mapped_column(String(64), default="")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Integer, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hytopus.brain.db.scope import EVERYTHING
 from hytopus.brain.instances.errors import InstanceNotFound
 from hytopus.brain.instances.models import Instance, PortLease
 from hytopus.brain.instances.states import AWAKE, State
@@ -109,7 +110,7 @@ async def held_by_node(session: AsyncSession, node_ids: Sequence[str] | None = N
     )
     if node_ids is not None:
         query = query.where(Instance.node_id.in_(node_ids))
-    rows = await session.execute(query)
+    rows = await session.execute(query, execution_options=EVERYTHING)
     return {str(row[0]): Held(int(row[1]), float(row[2]), int(row[3]), int(row[4])) for row in rows}
 
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hytopus.brain.db.scope import EVERYTHING
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.queries import ports_of
 from hytopus.brain.instances.schemas import InstanceOut, InstanceSummary
@@ -38,7 +39,8 @@ async def in_full(
 
 async def in_short(session: AsyncSession, instances: Sequence[Instance]) -> list[InstanceSummary]:
     ids = {instance.node_id for instance in instances if instance.node_id}
-    nodes = {node.id: node for node in await session.scalars(select(Node).where(Node.id.in_(ids)))}
+    found = await session.scalars(select(Node).where(Node.id.in_(ids)), execution_options=EVERYTHING)
+    nodes = {node.id: node for node in found}
     leases = await ports_of(session, [instance.id for instance in instances])
     return [
         InstanceSummary.of(instance, nodes.get(instance.node_id or ""), leases[instance.id]) for instance in instances

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.actor import SYSTEM, Actor
 from hytopus.brain.activity.commands import audit, record
+from hytopus.brain.db.scope import EVERYTHING
 from hytopus.brain.db.signals import signal
 from hytopus.brain.nodes.errors import BadNodeName, NodeIdentityInUse, NodeNameTaken
 from hytopus.brain.nodes.models import Node
@@ -184,5 +185,5 @@ def _decide(
 async def _check_name(session: AsyncSession, name: str) -> None:
     if not is_name(name):
         raise BadNodeName(name=name)
-    if await session.scalar(select(Node.id).where(Node.name == name)):
+    if await session.scalar(select(Node.id).where(Node.name == name), execution_options=EVERYTHING):
         raise NodeNameTaken(name=name)

@@ -9,12 +9,13 @@ from sqlalchemy import LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hytopus.brain.db.base import Base
+from hytopus.brain.db.scope import Placed
 from hytopus.brain.db.types import EnumText
 from hytopus.brain.nodes.states import NodeState
 from hytopus.kit.ids import new_id
 
 
-class Node(Base):
+class Node(Placed, Base):
     """A machine that has joined. What it offers is the operator's override or what the node says of itself."""
 
     __tablename__ = "nodes"
@@ -34,8 +35,6 @@ class Node(Base):
     drain_deadline: Mapped[datetime | None]
     dev_mode: Mapped[bool] = mapped_column(default=False)
 
-    region: Mapped[str] = mapped_column(String(64), default="")
-    tags: Mapped[list[str]] = mapped_column(default=list)
     environment: Mapped[str] = mapped_column(String(64), default="")
     address: Mapped[str] = mapped_column(String(255), default="")
     """Where players reach it."""

@@ -8,14 +8,16 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from hytopus.brain.db.scope import EVERYTHING
 from hytopus.brain.nodes.errors import NodeNotFound
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.states import NodeState
 
 
 async def get(session: AsyncSession, node_id: str, *, lock: bool = False) -> Node | None:
-    """By id; None when there is none, or it was removed. `lock` for whoever is going to change it."""
-    node: Node | None = await session.scalar(_locked(select(Node).where(Node.id == node_id), lock))
+    """By id, whoever asks; None when there is none, or it was removed. `lock` for whoever is going to change it."""
+    wanted = _locked(select(Node).where(Node.id == node_id), lock)
+    node: Node | None = await session.scalar(wanted, execution_options=EVERYTHING)
     return node
 
 
