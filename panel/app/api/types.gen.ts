@@ -2014,11 +2014,11 @@ export type ScopeOut = {
     /**
      * Regions
      */
-    regions?: Array<string>;
+    regions: Array<string>;
     /**
      * Tags
      */
-    tags?: Array<string>;
+    tags: Array<string>;
 };
 
 /**

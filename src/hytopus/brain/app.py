@@ -10,7 +10,13 @@ from typing import Any, ClassVar, Final
 from fastapi import APIRouter, FastAPI
 
 from hytopus.brain.accounts.dependencies import SECURITY, authorise
-from hytopus.brain.accounts.errors import Forbidden, InvalidToken, NotAuthenticated
+from hytopus.brain.accounts.errors import (
+    Forbidden,
+    InvalidToken,
+    NeedsEverything,
+    NotAuthenticated,
+    SecondFactorMissing,
+)
 from hytopus.brain.accounts.logins import LoginThrottle
 from hytopus.brain.accounts.passwords import Passwords
 from hytopus.brain.accounts.permissions import TABLE, permissions_of
@@ -33,7 +39,9 @@ from hytopus.kit.clock import Clock
 from hytopus.storage.base import ObjectStore
 
 MAX_BODY_BYTES: Final = 4 << 20
-ALWAYS: Final = problems.problems(problems.InvalidRequest, NotAuthenticated, InvalidToken, Forbidden)
+ALWAYS: Final = problems.problems(
+    problems.InvalidRequest, NotAuthenticated, InvalidToken, Forbidden, NeedsEverything, SecondFactorMissing
+)
 """What every route may answer."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field, SecretStr
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, SecretStr
 
 from hytopus.brain.accounts.models import Token, TokenKind
 from hytopus.brain.accounts.roles import Role
@@ -51,6 +51,8 @@ class ScopeIn(Schema):
 
 
 class ScopeOut(Output):
+    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
+
     regions: list[str] = Field(default_factory=list)
     tags: list[str] = Field(default_factory=list)
 
