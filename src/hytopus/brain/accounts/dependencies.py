@@ -143,12 +143,12 @@ def _recheck(request: Request, edge: Edge, secret: str, principal: Principal) ->
 
 
 def _revoked(database: Database, user_id: str, same: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
-    """Returns as soon as the user may do more or less than before. What other Brains change is noticed by `recheck`."""
+    """Returns as soon as the user may do more or less than before, whichever Brain has changed it."""
 
     async def wait() -> None:
         with database.signals.subscribe(RIGHTS) as changes:
             while await same():
-                while await changes.get() != user_id:
+                while await changes.get() not in (user_id, None):
                     pass
 
     return wait
