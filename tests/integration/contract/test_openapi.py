@@ -89,7 +89,7 @@ def _problem(operation: Any, stack: Stack, session: requests.Session) -> str | N
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def answers_as_described(case: Case) -> None:
+    def answers_as_described(case: Case[Any]) -> None:
         _call(case, stack, session)
 
     try:
@@ -99,7 +99,7 @@ def _problem(operation: Any, stack: Stack, session: requests.Session) -> str | N
     return None
 
 
-def _call(case: Case, stack: Stack, session: requests.Session) -> None:
+def _call(case: Case[Any], stack: Stack, session: requests.Session) -> None:
     response = case.call(headers={"Authorization": f"Bearer {stack.token}"}, timeout=30, session=session)
     if response.status_code in AWAY:
         assert response.json()["code"] not in ("", "internal_error"), response.text
