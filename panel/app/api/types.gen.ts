@@ -73,6 +73,10 @@ export type AuditOut = {
         [key: string]: unknown;
     };
     /**
+     * Hash
+     */
+    hash: string;
+    /**
      * Id
      */
     id: number;
@@ -81,6 +85,10 @@ export type AuditOut = {
      */
     outcome: string;
     /**
+     * Previous Hash
+     */
+    previous_hash: string;
+    /**
      * Request Id
      */
     request_id: string;
@@ -88,6 +96,25 @@ export type AuditOut = {
      * Target
      */
     target: string;
+};
+
+/**
+ * AuditVerdictOut
+ */
+export type AuditVerdictOut = {
+    broken: BrokenOut | null;
+    /**
+     * Head
+     */
+    head: string;
+    /**
+     * Knows
+     */
+    knows: boolean;
+    /**
+     * Records
+     */
+    records: number;
 };
 
 /**
@@ -278,6 +305,20 @@ export type BeginUpload = {
      * Size
      */
     size: number;
+};
+
+/**
+ * BrokenOut
+ */
+export type BrokenOut = {
+    /**
+     * Cause
+     */
+    cause: string;
+    /**
+     * Id
+     */
+    id: number;
 };
 
 /**
@@ -2805,6 +2846,86 @@ export type ListAuditResponses = {
 };
 
 export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
+
+export type ExportAuditData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Actor
+         */
+        actor?: string | null;
+        /**
+         * Action
+         *
+         * An action or its beginning: `instance.`
+         */
+        action?: string | null;
+        /**
+         * Target
+         */
+        target?: string | null;
+        /**
+         * Outcome
+         */
+        outcome?: string | null;
+        /**
+         * Since
+         */
+        since?: string | null;
+    };
+    url: '/api/v1/audit/export';
+};
+
+export type ExportAuditErrors = {
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type ExportAuditError = ExportAuditErrors[keyof ExportAuditErrors];
+
+export type ExportAuditResponses = {
+    /**
+     * Successful Response
+     */
+    200: string;
+};
+
+export type ExportAuditResponse = ExportAuditResponses[keyof ExportAuditResponses];
+
+export type VerifyAuditData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Known
+         *
+         * A hash noted earlier.
+         */
+        known?: string | null;
+    };
+    url: '/api/v1/audit/verify';
+};
+
+export type VerifyAuditErrors = {
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type VerifyAuditError = VerifyAuditErrors[keyof VerifyAuditErrors];
+
+export type VerifyAuditResponses = {
+    /**
+     * Successful Response
+     */
+    200: AuditVerdictOut;
+};
+
+export type VerifyAuditResponse = VerifyAuditResponses[keyof VerifyAuditResponses];
 
 export type ListBackupsData = {
     body?: never;

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from hytopus.brain.accounts.commands import ensure_admin
 from hytopus.brain.accounts.passwords import Passwords
+from hytopus.brain.activity.redact import Redaction
 from hytopus.brain.app import Parts, build_app
 from hytopus.brain.authority.ca import Authority
 from hytopus.brain.backups.api import Backups
@@ -106,7 +107,12 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
                 passwords=passwords,
                 games=await Catalogue.load(settings.games_dirs),
                 usage=usage,
-                extra={**node_side, "instance_settings": settings.instances, "backups": backups},
+                extra={
+                    **node_side,
+                    "instance_settings": settings.instances,
+                    "backups": backups,
+                    "redaction": Redaction(settings.audit.redact),
+                },
                 accounts=settings.accounts,
             ),
             API,

@@ -14,6 +14,7 @@ from pydantic_settings import (
 )
 
 from hytopus.brain.accounts.settings import AccountSettings
+from hytopus.brain.activity.settings import AuditSettings
 from hytopus.brain.backups.keys import KeyFiles
 from hytopus.brain.backups.settings import BackupSettings
 from hytopus.brain.db.unlock import SealingSettings, key_file
@@ -76,6 +77,7 @@ class BrainSettings(BaseSettings):
     nodes: NodeSettings = NodeSettings()
     instances: InstanceSettings = InstanceSettings()
     backups: BackupSettings = BackupSettings()
+    audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
 
     @property

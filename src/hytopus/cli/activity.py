@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -10,8 +9,7 @@ from cyclopts import Parameter
 from hytopus.cli.client import Json
 from hytopus.cli.live import follow_events
 from hytopus.cli.options import DEFAULTS, Options, connect
-from hytopus.cli.output import clock_time, plain, print_json, print_json_line, print_table, say
-from hytopus.cli.parse import duration
+from hytopus.cli.output import clock_time, plain, print_json, print_json_line, say
 
 
 async def events(
@@ -50,55 +48,9 @@ async def events(
                 show_event(event, options)
 
 
-async def audit(
-    *,
-    actor: str | None = None,
-    action: str | None = None,
-    target: str | None = None,
-    since: str | None = None,
-    limit: int = 50,
-    options: Options = DEFAULTS,
-) -> None:
-    """Show who changed what, from where, newest first; refused attempts included.
-
-    Parameters
-    ----------
-    actor
-        Only by this user.
-    action
-        Only actions that begin with this, e.g. `instance.`.
-    target
-        Only on this, e.g. `user:alice`.
-    since
-        Only the last 15m, 12h, 7d ...
-    """
-    query = {"actor": actor, "action": action, "target": target, "since": _ago(since)}
-    async with connect(options) as api:
-        records = [record async for record in api.items("/audit", limit=limit, **query)]
-    if options.json:
-        print_json(records)
-        return
-    rows = (
-        (
-            clock_time(record["at"]),
-            record["actor_name"],
-            record["address"],
-            record["action"],
-            record["target"],
-            record["outcome"],
-        )
-        for record in records
-    )
-    print_table(("AT", "WHO", "FROM", "ACTION", "TARGET", "OUTCOME"), rows, empty="Nothing was changed.")
-
-
 def show_event(event: Json, options: Options) -> None:
     if options.json:
         print_json_line(event)
         return
     by = f" (by {plain(event['actor_name'])})" if event.get("actor_kind") == "user" else ""
     say(f"{clock_time(event['at'])}  {plain(event['kind']):26}  {plain(event['message'])}{by}")
-
-
-def _ago(text: str | None) -> str | None:
-    return (datetime.now(UTC) - duration(text, "--since")).isoformat() if text else None

@@ -22,7 +22,7 @@ _COMMANDS: Final = {
     "game": ("hytopus.cli.game:app", "List games and build their images.", "Game servers"),
     "node": ("hytopus.cli.node:app", "Join, run and care for nodes.", "Operation"),
     "events": ("hytopus.cli.activity:events", "Show what happened.", "Operation"),
-    "audit": ("hytopus.cli.activity:audit", "Show who changed what.", "Operation"),
+    "audit": ("hytopus.cli.audit:app", "Show, check and export who changed what.", "Operation"),
     "user": ("hytopus.cli.user:app", "Manage accounts.", "Operation"),
     "session": ("hytopus.cli.session:app", "See and end your logins.", "Operation"),
     "second-factor": ("hytopus.cli.second_factor:app", "Protect your login with an authenticator app.", "Operation"),

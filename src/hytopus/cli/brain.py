@@ -13,6 +13,7 @@ from hytopus.cli.output import say
 app: Final = group("brain", "Run the Brain. Settings: /etc/hytopus/brain.toml and HYTOPUS_BRAIN__… variables.")
 app.command("hytopus.cli.brain_backup:backup", name="backup", help="Back the Brain up into the object store, now.")
 app.command("hytopus.cli.brain_backup:restore", name="restore", help="Bring a Brain back from a backup.")
+app.command("hytopus.cli.brain_backup:relearn", name="relearn", help="Ask every node what happened since.")
 app.command("hytopus.cli.brain_backup:backup_key", name="backup-key", help="Make the key that seals backups.")
 
 

@@ -135,3 +135,33 @@ def restore(
     if not restored.files:
         say("It held no keys: put ca/ and secrets.key back yourself, or every node has to join again.")
     say("Start the Brain: nodes come back by themselves and tell what happened since.")
+
+
+def relearn(*, config: Path | None = None) -> None:
+    """Have the Brain ask every node what happened since: for a database that came back another way than by `restore`.
+
+    Run it before the Brain is started.
+
+    Parameters
+    ----------
+    config
+        Another settings file than /etc/hytopus/brain.toml.
+    """
+    with needs("brain", "brain relearn"):
+        from hytopus.brain.backups.restore import mark_old
+        from hytopus.brain.db.engine import Database
+        from hytopus.brain.db.migrate import migrate
+        from hytopus.brain.db.signals import Signals
+        from hytopus.brain.settings import load_settings
+        from hytopus.kit.clock import SystemClock
+
+    with reading_settings("brain"):
+        settings = load_settings(config)
+
+    async def work() -> Any:
+        async with Database.open(settings.database, Signals()) as database:
+            await migrate(database)
+            return await mark_old(database, SystemClock())
+
+    since = asyncio.run(work())
+    say(f"The database is of {since:%Y-%m-%d %H:%M:%S} UTC. Start the Brain: nodes tell what happened since.")

@@ -110,6 +110,16 @@ class Api:
                     self._check(source.response)
                 yield source
 
+    @asynccontextmanager
+    async def lines(self, path: str, /, **query: Any) -> AsyncIterator[AsyncIterator[str]]:
+        """A response of any length, line by line."""
+        with self._reaching():
+            async with self._client.stream("GET", path, params=_given(query), timeout=_QUIET) as response:
+                if response.is_error:
+                    await response.aread()
+                    self._check(response)
+                yield response.aiter_lines()
+
     def _check(self, response: httpx2.Response) -> None:
         if not response.is_error:
             return

@@ -16,6 +16,7 @@ from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.node.crew import Crew
 from hytopus.node.metrics import Sample
+from hytopus.node.recall import recall
 from hytopus.node.runner.conclude import kept_log
 from hytopus.node.runner.errors import BadQuestion, NotRunning
 from hytopus.node.runner.host import Host
@@ -96,6 +97,8 @@ class Agent:
         match kind:
             case "cache":
                 return await self._host.directories.cached()
+            case "recall":
+                return recall(self.crew, self._host.journal)
             case "purge_cache":
                 log.info("command", command="PurgeCache", **body)
                 return await self._host.directories.purge(body.get("template_id", ""), body.get("version", ""))

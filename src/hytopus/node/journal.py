@@ -41,6 +41,8 @@ class Record:
     """The stop under way is a kill."""
     destroying: bool = False
     """Being destroyed: goes on after a restart of the agent."""
+    superseded: bool = False
+    """Only this copy is destroyed: the instance lives elsewhere."""
     adopted: bool = False
     """Found as a container without a record: nothing is known but what the engine says."""
     step: str = ""
@@ -81,6 +83,16 @@ class NodeState:
 
 
 @dataclass(frozen=True, slots=True)
+class Grave:
+    """An instance that was destroyed here: a Brain that came back from a backup may still believe in it."""
+
+    instance_id: str
+    generation: int
+    at: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     records: Sequence[Record]
     unreadable: Sequence[Path]
@@ -91,6 +103,8 @@ T = TypeVar("T")
 
 _RECORD: Final = TypeAdapter(Record)
 _STATE: Final = TypeAdapter(NodeState)
+_GRAVES: Final = TypeAdapter(tuple[Grave, ...])
+_GRAVES_KEPT: Final = 1000
 
 
 class Journal:
@@ -102,6 +116,8 @@ class Journal:
         self._instances = root / "instances"
         self._aside = root / "unreadable"
         self._state = NodeState()
+        self.graves: tuple[Grave, ...] = ()
+        """The last thousand, in the order of their deaths."""
 
     @property
     def dev_mode(self) -> bool:
@@ -118,6 +134,12 @@ class Journal:
     async def forget(self, instance_id: str) -> None:
         await self._blocking(self._path(instance_id).unlink, missing_ok=True)
 
+    async def bury(self, grave: Grave) -> None:
+        """Remember that it was destroyed."""
+        others = tuple(each for each in self.graves if each.instance_id != grave.instance_id)
+        self.graves = (*others, grave)[-_GRAVES_KEPT:]
+        await self._blocking(_replace, self._root / "graves.json", _GRAVES.dump_json(self.graves), False)
+
     async def set_dev_mode(self, enabled: bool) -> None:
         self._state = replace(self._state, dev_mode=enabled)
         await self._blocking(_replace, self._root / "node.json", _STATE.dump_json(self._state), True)
@@ -128,6 +150,7 @@ class Journal:
             left_over.unlink(missing_ok=True)
         unreadable: list[Path] = []
         self._state = self._read(self._root / "node.json", _STATE, unreadable) or NodeState()
+        self.graves = self._read(self._root / "graves.json", _GRAVES, unreadable) or ()
         found = (self._read(path, _RECORD, unreadable) for path in sorted(self._instances.glob("*.json")))
         records = [record for record in found if record is not None]
         return Loaded(records, unreadable)

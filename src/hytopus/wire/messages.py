@@ -229,6 +229,8 @@ class PrepareInstance:
     cpus: float
     disk_mb: int
     discard_changes: bool = False
+    record: str = ""
+    """What the Brain knows of the instance, as JSON: the node keeps it for a Brain that has lost it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,8 @@ class StopInstance:
 class DestroyInstance:
     instance_id: str
     generation: int
+    superseded: bool = False
+    """Only this copy: the instance lives elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +274,7 @@ class SetDevMode:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question that a node answers with `Answer`: `provenance`, `cache`, `send_line`, `logs`."""
+    """A question that a node answers with `Answer`: `provenance`, `cache`, `send_line`, `logs`, `recall`."""
 
     request_id: str
     kind: str

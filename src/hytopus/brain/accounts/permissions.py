@@ -20,6 +20,8 @@ VIEWER: Final = Role.VIEWER
 
 TABLE: Final[Mapping[tuple[str, str], Role | None]] = {
     ("GET", "/audit"): ADMIN,
+    ("GET", "/audit/export"): ADMIN,
+    ("GET", "/audit/verify"): ADMIN,
     ("GET", "/backups"): ADMIN,
     ("POST", "/backups"): ADMIN,
     ("DELETE", "/backups/{backup_id}"): ADMIN,

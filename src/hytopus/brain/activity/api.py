@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 from fastapi import Header, Query, Request
+from fastapi.responses import StreamingResponse
+from sqlalchemy import Select
 
-from hytopus.brain.activity import queries
+from hytopus.brain.activity import chain, queries
 from hytopus.brain.activity.feed import follow
 from hytopus.brain.activity.models import AuditRecord, Event
-from hytopus.brain.activity.schemas import AuditOut, EventOut
+from hytopus.brain.activity.schemas import AuditOut, AuditVerdictOut, EventOut
 from hytopus.brain.db.engine import Database
 from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, ReadDep, StreamsDep
 from hytopus.brain.http.paging import BadCursor, Page, PageDep
@@ -84,6 +87,40 @@ async def list_audit(
     statement = queries.select_audit(actor=actor, action=action, target=target, outcome=outcome, since=since)
     rows, next_cursor = await page.keyset(session, statement, AuditRecord.id, descending=True)
     return Page(items=[AuditOut.model_validate(row) for row in rows], next_cursor=next_cursor)
+
+
+@router.get("/audit/verify")
+async def verify_audit(
+    database: DatabaseDep,
+    known: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$", description="A hash noted earlier.")] = None,
+) -> AuditVerdictOut:
+    """Walk the whole chain of the audit log and name the first record that is not as it was written."""
+    return AuditVerdictOut.model_validate(await chain.verify(database, known))
+
+
+@router.get(
+    "/audit/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}},
+)
+async def export_audit(
+    database: DatabaseDep,
+    actor: Annotated[str | None, Query(max_length=64)] = None,
+    action: Annotated[str | None, Query(max_length=64, description="An action or its beginning: `instance.`")] = None,
+    target: Annotated[str | None, Query(max_length=200)] = None,
+    outcome: Annotated[str | None, Query(max_length=64)] = None,
+    since: datetime | None = None,
+) -> StreamingResponse:
+    """The audit log as lines of JSON, oldest first, however long it is."""
+    statement = queries.select_audit(actor=actor, action=action, target=target, outcome=outcome, since=since)
+    headers = {"Content-Disposition": 'attachment; filename="audit.ndjson"'}
+    return StreamingResponse(_lines(database, statement), media_type="application/x-ndjson", headers=headers)
+
+
+async def _lines(database: Database, statement: Select[AuditRecord]) -> AsyncGenerator[str, None]:
+    async with aclosing(chain.records(database, statement)) as batches:
+        async for batch in batches:
+            yield "".join(AuditOut.model_validate(entry).model_dump_json() + "\n" for entry in batch)
 
 
 async def _frames(

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.actor import SYSTEM, Actor
+from hytopus.brain.activity.chain import append
 from hytopus.brain.activity.models import AuditRecord, Event
 from hytopus.brain.db.signals import signal
 
@@ -65,6 +66,6 @@ def audit(
         before=dict(before or {}),
         after=dict(after or {}),
     )
-    session.add(entry)
+    append(session, entry)
     session.info["hytopus.audited"] = True
     return entry

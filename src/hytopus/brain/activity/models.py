@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String
+from sqlalchemy import DDL, Index, String, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hytopus.brain.activity.actor import ActorKind
+from hytopus.brain.activity.append_only import APPEND_ONLY
 from hytopus.brain.db.base import Base
 from hytopus.brain.db.types import EnumText
 
@@ -51,3 +52,12 @@ class AuditRecord(Base):
     """`done`, or the code of the error that refused it."""
     before: Mapped[dict[str, Any]]
     after: Mapped[dict[str, Any]]
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64), index=True)
+    """Of everything above and of the hash before it (`chain.py`)."""
+
+
+# The database refuses to change what was written, whoever asks. A migration makes the same for databases that exist.
+for _dialect, _statements in APPEND_ONLY.items():
+    for _statement in _statements:
+        event.listen(AuditRecord.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

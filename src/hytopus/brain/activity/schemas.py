@@ -37,3 +37,22 @@ class AuditOut(Output):
     """`done`, or the code of the error that refused it."""
     before: dict[str, Any]
     after: dict[str, Any]
+    previous_hash: str
+    hash: str
+    """Of this record and the hash before it."""
+
+
+class BrokenOut(Output):
+    id: int
+    cause: str
+
+
+class AuditVerdictOut(Output):
+    records: int
+    """Good ones from the first on."""
+    head: str
+    """Hash of the last good one; note it somewhere else, and an end that was cut off shows."""
+    broken: BrokenOut | None
+    """The first record that is not as it was written."""
+    knows: bool
+    """Whether the hash that was asked about is in the chain."""

@@ -35,6 +35,7 @@ _SKEW: Final = timedelta(hours=1)
 """Certificates count from a little earlier, for nodes whose clock is behind."""
 _NODE_URI: Final = "hytopus://node/"
 _BRAIN_URI: Final = "hytopus://brain"
+_NAME_URI: Final = "hytopus://node-name/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class NodeIdentity:
 
     node_id: str
     serial: str
+    issued_at: datetime
+    expires_at: datetime
+    name: str = ""
+    """As it was when the certificate was signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +100,12 @@ class Authority:
             self._server = (now + SERVER_LIFETIME * 2 / 3, _private_pem(key), signed.public_bytes(Encoding.PEM))
         return self._server[1:]
 
-    def sign_node(self, node_id: str, csr: x509.CertificateSigningRequest) -> SignedNode:
+    def sign_node(self, node_id: str, csr: x509.CertificateSigningRequest, *, name: str = "") -> SignedNode:
         """A client certificate that says `hytopus://node/<node id>`; only the key is taken from the request."""
         now = self._clock.now()
         builder = self._builder(f"node {node_id}", csr.public_key(), now, NODE_LIFETIME)  # type: ignore[arg-type]
-        san = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(_NODE_URI + node_id)])
+        uris = [_NODE_URI + node_id, *([_NAME_URI + name] if name else [])]
+        san = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri) for uri in uris])
         signed = self._sign(builder.add_extension(san, critical=False), ExtendedKeyUsageOID.CLIENT_AUTH)
         pem = signed.public_bytes(Encoding.PEM).decode()
         return SignedNode(pem, _serial(signed), signed.not_valid_after_utc)
@@ -142,11 +148,13 @@ def key_fingerprint(csr: x509.CertificateSigningRequest) -> str:
 
 def read_identity(certificate_pem: bytes) -> NodeIdentity | None:
     """Whom a client certificate that TLS has accepted belongs to; None when it is not a node's."""
-    for uri in _uris(certificate_pem):
-        if uri.startswith(_NODE_URI):
-            serial = _serial(x509.load_pem_x509_certificate(certificate_pem))
-            return NodeIdentity(uri.removeprefix(_NODE_URI), serial)
-    return None
+    uris = _uris(certificate_pem)
+    node_id, name = _after(_NODE_URI, uris), _after(_NAME_URI, uris)
+    if not node_id:
+        return None
+    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    issued_at = certificate.not_valid_before_utc + _SKEW
+    return NodeIdentity(node_id, _serial(certificate), issued_at, certificate.not_valid_after_utc, name)
 
 
 def is_brain(certificate_pem: bytes) -> bool:
@@ -161,6 +169,10 @@ def _uris(certificate_pem: bytes) -> Sequence[str]:
     except (ValueError, x509.ExtensionNotFound):
         return ()
     return names.get_values_for_type(x509.UniformResourceIdentifier)
+
+
+def _after(beginning: str, uris: Sequence[str]) -> str:
+    return next((uri.removeprefix(beginning) for uri in uris if uri.startswith(beginning)), "")
 
 
 def _load_or_create(directory: Path, now: datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:

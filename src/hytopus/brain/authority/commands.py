@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.actor import Actor, ActorKind
 from hytopus.brain.activity.commands import audit
-from hytopus.brain.authority.ca import Authority, key_fingerprint, read_signing_request
+from hytopus.brain.authority.ca import Authority, NodeIdentity, key_fingerprint, read_signing_request
 from hytopus.brain.authority.errors import (
     CertificateRevoked,
     JoinTokenExpired,
@@ -25,6 +25,7 @@ from hytopus.brain.authority.models import JoinToken, NodeCertificate
 from hytopus.brain.nodes import commands as nodes
 from hytopus.brain.nodes import queries as node_queries
 from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.restored import was_forgotten
 from hytopus.wire.join import JoinSecret
 from hytopus.wire.messages import Certificates, JoinRequest
 
@@ -89,20 +90,32 @@ async def renew(
     return _sign(session, authority, node, csr, at)
 
 
-async def check_certificate(session: AsyncSession, node_id: str, serial: str) -> None:
-    """Raise `CertificateRevoked` unless this certificate still counts."""
+async def check_certificate(
+    session: AsyncSession, node_id: str, serial: str, *, issued_at: datetime | None = None
+) -> None:
+    """Raise `CertificateRevoked` unless this certificate still counts. `issued_at` is what it says itself."""
+    certificate = await session.get(NodeCertificate, serial)
+    if certificate is None and issued_at is not None and await _forgotten(session, node_id, issued_at):
+        return
     if await node_queries.get(session, node_id) is None:
         raise CertificateRevoked(cause="the node was removed")
-    certificate = await session.get(NodeCertificate, serial)
     if certificate is None or certificate.node_id != node_id:
         raise CertificateRevoked(cause="this Brain has no record of it")
     if certificate.revoked_at is not None:
         raise CertificateRevoked(cause=f"a newer one replaced it at {certificate.revoked_at.isoformat()}")
 
 
-async def use_certificate(session: AsyncSession, node_id: str, serial: str, *, at: datetime) -> None:
+async def use_certificate(
+    session: AsyncSession, node_id: str, serial: str, *, at: datetime, identity: NodeIdentity | None = None
+) -> None:
     """A session stands on this certificate: those signed before it have had their day."""
     certificate = await session.get(NodeCertificate, serial)
+    if certificate is None and identity is not None:
+        certificate = NodeCertificate(
+            serial=serial, node_id=node_id, issued_at=identity.issued_at, expires_at=identity.expires_at
+        )
+        session.add(certificate)
+        await session.flush()
     if certificate is None:
         return
     await session.execute(
@@ -117,6 +130,14 @@ async def use_certificate(session: AsyncSession, node_id: str, serial: str, *, a
     await session.execute(
         delete(NodeCertificate).where(NodeCertificate.node_id == node_id, NodeCertificate.expires_at < at)
     )
+
+
+async def _forgotten(session: AsyncSession, node_id: str, issued_at: datetime) -> bool:
+    """Signed after a backup the Brain came back from, so that it cannot know it; unless it knows a newer one."""
+    newer = select(NodeCertificate.serial).where(
+        NodeCertificate.node_id == node_id, NodeCertificate.issued_at > issued_at
+    )
+    return await was_forgotten(session, issued_at) and await session.scalar(newer.limit(1)) is None
 
 
 async def _find_token(session: AsyncSession, text: str) -> JoinToken:
@@ -142,7 +163,7 @@ async def _asked_before(session: AsyncSession, token: JoinToken, key_hash: str, 
 def _sign(
     session: AsyncSession, authority: Authority, node: Node, csr: x509.CertificateSigningRequest, at: datetime
 ) -> Certificates:
-    signed = authority.sign_node(node.id, csr)
+    signed = authority.sign_node(node.id, csr, name=node.name)
     session.add(NodeCertificate(serial=signed.serial, node_id=node.id, issued_at=at, expires_at=signed.expires_at))
     return Certificates(node.id, signed.certificate_pem, authority.ca_pem)
 

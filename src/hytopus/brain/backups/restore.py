@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hytopus.brain.activity.actor import SYSTEM
 from hytopus.brain.activity.commands import audit, record
+from hytopus.brain.activity.models import Event
 from hytopus.brain.backups import catalogue
 from hytopus.brain.backups.archive import read_archive
 from hytopus.brain.backups.catalogue import Manifest
@@ -31,7 +32,10 @@ from hytopus.brain.backups.sealing import BackupKey
 from hytopus.brain.db.engine import Database
 from hytopus.brain.db.schema import FEATURES
 from hytopus.brain.db.signals import Signals
+from hytopus.brain.instances.models import Instance
+from hytopus.brain.instances.states import TRANSITIONAL
 from hytopus.brain.nodes.models import Node, Restore
+from hytopus.brain.nodes.states import NodeState
 from hytopus.kit.clock import Clock
 from hytopus.kit.ids import new_id
 from hytopus.storage.base import ObjectStore
@@ -91,7 +95,7 @@ async def _fill(
                 await _empty(connection, target)
                 loaded = await load(connection, lines, name=manifest.id)
                 await asyncio.to_thread(_check_files, target, loaded)
-                await _mark(connection, manifest, at=clock.now())
+                await mark(connection, manifest.id, manifest.created_at, at=clock.now())
                 await asyncio.to_thread(target.keys.place, loaded.files, aside=aside)
         async with database.write() as session:
             at = clock.now()
@@ -171,8 +175,19 @@ def _check_files(target: Target, loaded: Loaded) -> None:
         raise TargetNotEmpty(what=f"{', '.join(other)} of another Brain in {target.keys.data_dir}")
 
 
-async def _mark(connection: AsyncConnection, manifest: Manifest, *, at: datetime) -> None:
-    """From here on nodes know better."""
-    made = {"backup_id": manifest.id, "backup_at": manifest.created_at}
+async def mark_old(database: Database, clock: Clock) -> datetime:
+    """For a database that came back another way: what was last written in it is how old it is, and is returned."""
+    async with database.read() as session:
+        newest = await session.scalar(select(func.max(Event.at))) or clock.now()
+    async with database.writer.begin() as connection:
+        await mark(connection, "", newest, at=clock.now())
+    return newest
+
+
+async def mark(connection: AsyncConnection, backup_id: str, made_at: datetime, *, at: datetime) -> None:
+    """From here on nodes know better, each until it was asked."""
+    made = {"backup_id": backup_id, "backup_at": made_at}
     await connection.execute(insert(Restore).values(id=new_id(), restored_at=at, **made))
-    await connection.execute(update(Node).values(relearn=True))
+    await connection.execute(update(Node).values(relearn=True, state=NodeState.SUSPECT, state_since=at))
+    at_work = Instance.state.in_(TRANSITIONAL)  # their deadlines count from now
+    await connection.execute(update(Instance).where(at_work).values(state_since=at))

@@ -5,7 +5,7 @@ Never hold a session over a network call: on SQLite a write session *is* the loc
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hytopus.brain.db.signals import Signals
 
 _HOOKS = "hytopus.after_commit"
+_LAST = "hytopus.before_commit"
 
 
 class BadDatabaseUrl(HytopusError):
@@ -94,14 +95,26 @@ class Database:
                 session.info["signals"] = self.signals
                 self._prepare(session)
                 yield session
+                await _finish(session)
         else:
             async with AsyncSession(self.writer, expire_on_commit=False, autoflush=False) as session:
                 session.info["signals"] = self.signals
                 self._prepare(session)
                 yield session
+                await _finish(session)
                 await session.commit()
         for hook in session.info.pop(_HOOKS, ()):
             hook()
+
+
+def before_commit(session: AsyncSession, hook: Callable[[AsyncSession], Awaitable[None]]) -> None:
+    """Call `hook` as the last thing of the session's work, once everything else has succeeded."""
+    session.info.setdefault(_LAST, []).append(hook)
+
+
+async def _finish(session: AsyncSession) -> None:
+    for hook in session.info.pop(_LAST, ()):
+        await hook(session)
 
 
 def after_commit(session: AsyncSession, hook: Callable[[], None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from hytopus.brain.authority.ca import NodeIdentity
 from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import Database
 from hytopus.brain.gateway.registry import Sessions
@@ -24,6 +25,8 @@ class Peer:
     node_id: str
     serial: str = ""
     address: str = ""
+    identity: NodeIdentity | None = None
+    """What its certificate says."""
 
 
 class Gateway:

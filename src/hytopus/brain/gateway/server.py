@@ -114,7 +114,7 @@ class _Edge:
     async def session(self, channel: BrainChannel, caller: Caller) -> None:
         identity = _identity(caller)
         if identity is not None:
-            peer = Peer(identity.node_id, identity.serial, caller.address)
+            peer = Peer(identity.node_id, identity.serial, caller.address, identity)
             await self._carry(channel, serve(channel, peer, self._gateway))
 
     async def stream(self, channel: StreamChannel, caller: Caller) -> None:
@@ -128,7 +128,9 @@ class _Edge:
             return Refused(problem_of(CertificateRevoked(cause="it names no node")))
         try:
             async with self._gateway.database.write() as session:
-                await authority_commands.check_certificate(session, identity.node_id, identity.serial)
+                await authority_commands.check_certificate(
+                    session, identity.node_id, identity.serial, issued_at=identity.issued_at
+                )
                 at = self._gateway.clock.now()
                 reply = await authority_commands.renew(
                     session, self._authority, identity.node_id, request.csr_pem, at=at

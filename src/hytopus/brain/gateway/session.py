@@ -13,6 +13,7 @@ from hytopus.brain.db.time import database_now
 from hytopus.brain.gateway.errors import SessionNotOpened
 from hytopus.brain.gateway.gateway import Gateway, Peer
 from hytopus.brain.gateway.push import Pusher
+from hytopus.brain.gateway.recall import is_to_recall, recall, welcome_back
 from hytopus.brain.gateway.registry import LiveSession
 from hytopus.brain.gateway.reports import ReportWriter, write_reports
 from hytopus.brain.instances.inventory import register_node
@@ -74,7 +75,7 @@ async def _serve(channel: BrainChannel, peer: Peer, gateway: Gateway) -> None:
     await gateway.sessions.enter(live)
     try:
         interval = await _register(live, peer, gateway, message)
-        await _Session(live, gateway, interval).run()
+        await _Session(live, gateway, interval, message).run()
     finally:
         await _wind_up(live, gateway)
 
@@ -96,7 +97,8 @@ async def _check(peer: Peer, gateway: Gateway, message: RegisterNode) -> None:
         raise CutOff(seconds=seconds)
     async with gateway.database.read() as reading:
         if peer.serial:
-            await check_certificate(reading, peer.node_id, peer.serial)
+            issued_at = peer.identity.issued_at if peer.identity else None
+            await check_certificate(reading, peer.node_id, peer.serial, issued_at=issued_at)
         node = await node_queries.get(reading, peer.node_id)
         if node is not None and node.agent_id not in ("", message.agent_id):
             raise NodeIdentityInUse(node=node.name)
@@ -117,12 +119,16 @@ async def _write_down(
     live: LiveSession, peer: Peer, gateway: Gateway, message: RegisterNode
 ) -> tuple[Welcome, ReportsSeen | None]:
     held_back = [report for report in message.inventory if not report.restored]
-    if held_back:
+    known_better = await is_to_recall(gateway, peer)
+    if held_back and not known_better:
         await write_reports(gateway, peer.node_id, held_back)
     async with gateway.database.write() as writing:
         at = gateway.clock.now()
-        node = await register_node(writing, peer.node_id, message, at=at)
-        await use_certificate(writing, peer.node_id, peer.serial, at=at)
+        if known_better:
+            node = await welcome_back(writing, peer, message, at=at)
+        else:
+            node = await register_node(writing, peer.node_id, message, at=at)
+        await use_certificate(writing, peer.node_id, peer.serial, at=at, identity=peer.identity)
         name, dev_mode = node.name, node.dev_mode
         interval = gateway.presence.interval(peer.node_id)
         await node_sessions.claim(
@@ -141,8 +147,8 @@ async def _write_down(
 class _Session:
     """What runs while a session stands."""
 
-    def __init__(self, live: LiveSession, gateway: Gateway, interval: float) -> None:
-        self._live, self._gateway = live, gateway
+    def __init__(self, live: LiveSession, gateway: Gateway, interval: float, opening: RegisterNode) -> None:
+        self._live, self._gateway, self._opening = live, gateway, opening
         self._silence = max(SILENCE_S, 3 * interval)
         self._reports = ReportWriter(live, gateway)
         self._pusher = Pusher(live, gateway)
@@ -152,7 +158,7 @@ class _Session:
         await apart(self._run())
 
     async def _run(self) -> None:
-        jobs = (self._reports.run(), self._pusher.run(), self._watch(), self._tell_of_brains())
+        jobs = (self._reports.run(), self._steer(), self._watch(), self._tell_of_brains())
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(job) for job in jobs]
@@ -164,6 +170,11 @@ class _Session:
             log.info("session broke", node=self._live.node_id, cause=str(errors.exceptions[0]))
         except* HytopusError as errors:
             log.warning("session ended", node=self._live.node_id, cause=str(errors.exceptions[0]))
+
+    async def _steer(self) -> None:
+        """Nothing is asked of a node before it was heard what happened since the backup."""
+        await recall(self._live, self._gateway, self._opening)
+        await self._pusher.run()
 
     async def _receive(self) -> None:
         while (message := await self._live.channel.receive()) is not None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.instances.models import Instance, Leftover, PortLease
 from hytopus.brain.instances.queries import ports_of
+from hytopus.brain.instances.record import describe
 from hytopus.brain.instances.states import TRANSITIONAL, State, Wanted
 from hytopus.brain.instances.variables import values_for
 from hytopus.brain.nodes.models import Node
@@ -42,7 +43,7 @@ async def commands_for(session: AsyncSession, node_id: str) -> list[InstanceComm
     ports = await ports_of(session, preparing)
     leftovers = await session.scalars(select(Leftover).where(Leftover.node_id == node_id))
     return [
-        *(DestroyInstance(leftover.instance_id, leftover.generation) for leftover in leftovers),
+        *(DestroyInstance(each.instance_id, each.generation, superseded=True) for each in leftovers),
         *(_command(instance, node, ports.get(instance.id, [])) for instance in pending),
     ]
 
@@ -88,4 +89,5 @@ def _prepare(instance: Instance, node: Node, ports: tuple[PortBinding, ...]) -> 
         cpus=instance.cpus,
         disk_mb=instance.disk_mb,
         discard_changes=instance.discard_changes,
+        record=describe(instance),
     )

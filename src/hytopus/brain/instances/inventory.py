@@ -97,6 +97,11 @@ async def _not_ours(session: AsyncSession, node: Node, report: InstanceReport, *
     if instance is not None:
         await stray(session, instance, node.id, report, at=at)
         return
+    await tell_of_unknown(session, node, report, at=at)
+
+
+async def tell_of_unknown(session: AsyncSession, node: Node, report: InstanceReport, *, at: datetime) -> None:
+    """Once for each: a node holds what nobody knows anything of."""
     told = await session.scalar(
         select(func.count()).where(
             Event.subject_kind == "node",

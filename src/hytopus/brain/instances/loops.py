@@ -15,6 +15,7 @@ from hytopus.brain.instances.scheduler import schedule
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.liveness import watch
 from hytopus.brain.nodes.presence import Presence
+from hytopus.brain.nodes.restored import watch_learning
 from hytopus.brain.nodes.sessions import share_heartbeats
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.kit.clock import Clock
@@ -33,6 +34,7 @@ async def run_loops(
 ) -> None:
     """Until cancelled. Every Brain runs all of them: each step is checked again under the lock of its row."""
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch_learning(database, clock))
         tasks.create_task(watch(database, presence, fleet, clock=clock, settings=nodes))
         tasks.create_task(share_heartbeats(database, presence, fleet, clock))
         tasks.create_task(instance_controller(database, clock, instances).run())

@@ -51,7 +51,7 @@ async def take_in(
     if report.generation < instance.generation:
         return
     if report.generation > instance.generation:
-        _learn(session, instance, report, at=at)
+        learn(session, instance, report, at=at)
     if report.timings_ms:
         instance.timings_ms = {**instance.timings_ms, **report.timings_ms}
     if report.status is NodeStatus.DESTROYED:
@@ -61,7 +61,7 @@ async def take_in(
     await settle(session, instance, node, at=at)
 
 
-def _learn(session: AsyncSession, instance: Instance, report: InstanceReport, *, at: datetime) -> None:
+def learn(session: AsyncSession, instance: Instance, report: InstanceReport, *, at: datetime) -> None:
     """The Brain came back from a backup, and the node knows better: whoever started it later wanted it to run."""
     instance.generation, instance.attempt = report.generation, 0
     if report.status not in (NodeStatus.STARTING, NodeStatus.RUNNING) or instance.wanted is Wanted.DESTROYED:

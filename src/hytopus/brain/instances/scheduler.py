@@ -25,6 +25,7 @@ from hytopus.brain.instances.steps import begin
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.queries import nodes_with_room
+from hytopus.brain.nodes.restored import is_learning
 from hytopus.brain.placement.demand import Demand
 from hytopus.brain.placement.explain import explain, summary
 from hytopus.brain.placement.feasible import is_feasible
@@ -61,6 +62,8 @@ async def schedule(database: Database, presence: Presence, *, clock: Clock, sett
         waiting = list(await session.scalars(_waiting().options(_DEMAND)))
         if not waiting:
             return 0
+        if await is_learning(session):
+            return len(waiting)  # it may run on a node that has not come back yet
         rooms = await rooms_of(session, await nodes_with_room(session), presence)
     placed, refused = await _decide([demand_of(instance) for instance in waiting], rooms)
     for batch in _batches(placed, settings.placement_batch):

@@ -6,11 +6,12 @@ from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from fastapi import Header, Query
+from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
 from hytopus.brain.accounts.dependencies import ActorDep
 from hytopus.brain.activity.commands import audit
+from hytopus.brain.activity.redact import Redaction
 from hytopus.brain.db.engine import Database
 from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, StreamsDep
 from hytopus.brain.http.problems import problems
@@ -24,6 +25,14 @@ from hytopus.brain.instances.states import State
 from hytopus.brain.nodes.remote import NodeRelay, RelayDep, SessionsDep
 
 router = feature_router("instances")
+
+
+async def _redaction(request: Request) -> Redaction:
+    redaction: Redaction = request.app.state.redaction
+    return redaction
+
+
+RedactionDep = Annotated[Redaction, Depends(_redaction)]
 
 Tail = Annotated[int, Query(ge=0, le=10_000, description="So many of the last lines first.")]
 After = Annotated[int, Query(ge=0, description="Only lines with a greater number.")]
@@ -83,15 +92,24 @@ async def attach_console(
     responses=problems(InstanceNotFound, InstanceHasNoNode, InstanceNotRunning),
 )
 async def send_console_line(
-    instance: str, body: ConsoleLine, database: DatabaseDep, sessions: SessionsDep, actor: ActorDep, clock: ClockDep
+    instance: str,
+    body: ConsoleLine,
+    database: DatabaseDep,
+    sessions: SessionsDep,
+    redaction: RedactionDep,
+    actor: ActorDep,
+    clock: ClockDep,
 ) -> dict[str, Any]:
-    """Type a line into its console. The server's answer comes with its other lines."""
+    """Type a line into its console. The server's answer comes with its other lines.
+
+    The line is kept in the audit log, without what looks like a password or a token.
+    """
     row, node_id = await _on_node(database, instance)
     if row.state not in _TYPABLE:
         raise InstanceNotRunning(instance=row.name, state=row.state.value)
     answer = await sessions.ask(node_id, "send_line", instance_id=row.id, body={"text": body.line})
     async with database.write() as session:
-        audit(session, actor, "instance.type", row.name, at=clock.now(), after={"line": body.line})
+        audit(session, actor, "instance.type", row.name, at=clock.now(), after={"line": redaction.line(body.line)})
     return answer
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from hytopus.errors import HytopusError
 from hytopus.kit.backoff import backoff
 from hytopus.kit.logs import get_logger
+from hytopus.node.journal import Grave
 from hytopus.node.runner.errors import AgentFault
 from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.waiting import finish, race
@@ -17,9 +18,11 @@ from hytopus.node.runner.waiting import finish, race
 log = get_logger(__name__)
 
 
-async def destroy(instance: Instance, generation: int) -> None:
+async def destroy(instance: Instance, generation: int, *, superseded: bool = False) -> None:
     """Remove container, volume, directory, logs and record, then report `destroyed`; tries until all is gone."""
-    instance.record = replace(instance.record, destroying=True, generation=generation, retry_at=None)
+    instance.record = replace(
+        instance.record, destroying=True, generation=generation, superseded=superseded, retry_at=None
+    )
     await instance.write_down()
     delays = backoff(0.5, 60)
     while errors := await _undo(instance):
@@ -27,8 +30,19 @@ async def destroy(instance: Instance, generation: int) -> None:
         await instance.fail(errors[0])
         await race(instance.poked.wait(), instance.host.clock.sleep(next(delays)))
         instance.poked.clear()
+    if not superseded:
+        await _bury(instance, generation)
     await finish(instance.host.journal.forget(instance.id))
     instance.vanish()
+
+
+async def _bury(instance: Instance, generation: int) -> None:
+    """A full disk must not keep it from being destroyed."""
+    grave = Grave(instance.id, generation, instance.host.clock.now().isoformat())
+    try:
+        await finish(instance.host.journal.bury(grave))
+    except (HytopusError, OSError) as error:
+        log.warning("a destruction could not be written down", instance=instance.id, why=str(error))
 
 
 async def _remove_container(instance: Instance) -> None:

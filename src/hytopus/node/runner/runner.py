@@ -107,7 +107,7 @@ class Runner:
             case StopInstance():
                 return stop(self.instance, command.generation, kill=command.kill)
             case DestroyInstance():
-                return destroy(self.instance, command.generation)
+                return destroy(self.instance, command.generation, superseded=command.superseded)
 
     def _begin(self, tasks: asyncio.TaskGroup, work: Callable[[], Activity], what: str) -> None:
         self._activity = tasks.create_task(self._guarded(work, what), name=f"{what} {self.instance.id}")
@@ -143,7 +143,7 @@ async def _resume(instance: Instance, settled: asyncio.Event) -> None:
         record = instance.record
         if record.destroying:
             settled.set()
-            return await destroy(instance, record.generation)
+            return await destroy(instance, record.generation, superseded=record.superseded)
         if record.status is NodeStatus.STOPPING:
             settled.set()
             return await stop(instance, record.generation, kill=record.killing)

@@ -709,6 +709,7 @@ class PrepareInstance(_message.Message):
     CPUS_FIELD_NUMBER: _builtins.int
     DISK_MB_FIELD_NUMBER: _builtins.int
     DISCARD_CHANGES_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     generation: _builtins.int
     name: _builtins.str
@@ -718,6 +719,8 @@ class PrepareInstance(_message.Message):
     cpus: _builtins.float
     disk_mb: _builtins.int
     discard_changes: _builtins.bool
+    record: _builtins.str
+    """What the Brain knows of the instance, as JSON: the node keeps it for a Brain that has lost it."""
     @_builtins.property
     def template_layers(self) -> _containers.RepeatedCompositeFieldContainer[Global___TemplateLayer]: ...
     @_builtins.property
@@ -743,10 +746,11 @@ class PrepareInstance(_message.Message):
         cpus: _builtins.float = ...,
         disk_mb: _builtins.int = ...,
         discard_changes: _builtins.bool = ...,
+        record: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpus", b"cpus", "discard_changes", b"discard_changes", "disk_mb", b"disk_mb", "game", b"game", "generation", b"generation", "instance_id", b"instance_id", "memory_mb", b"memory_mb", "name", b"name", "ports", b"ports", "secrets", b"secrets", "template_layers", b"template_layers", "variable_map", b"variable_map"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpus", b"cpus", "discard_changes", b"discard_changes", "disk_mb", b"disk_mb", "game", b"game", "generation", b"generation", "instance_id", b"instance_id", "memory_mb", b"memory_mb", "name", b"name", "ports", b"ports", "record", b"record", "secrets", b"secrets", "template_layers", b"template_layers", "variable_map", b"variable_map"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -813,17 +817,21 @@ class DestroyInstance(_message.Message):
 
     INSTANCE_ID_FIELD_NUMBER: _builtins.int
     GENERATION_FIELD_NUMBER: _builtins.int
+    SUPERSEDED_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     generation: _builtins.int
+    superseded: _builtins.bool
+    """Only this copy: the instance lives elsewhere."""
     def __init__(
         self,
         *,
         instance_id: _builtins.str = ...,
         generation: _builtins.int = ...,
+        superseded: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "instance_id", b"instance_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "instance_id", b"instance_id", "superseded", b"superseded"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
