@@ -80,6 +80,7 @@ def test_a_brain_whose_disk_is_lost_comes_back(stack: tuple[Stack, PostgresServe
     shutil.rmtree(drill.directory / "brain")
     if server is not None:
         drill.brain.environment["HYTOPUS_BRAIN__DATABASE_URL"] = server.url(server.create_database())
+    del drill.brain.environment["HYTOPUS_BRAIN__BACKUPS__KEY_FILE"]
     refused = hytopus(drill, "brain", "restore", code=5)
     assert "is sealed with the key" in refused
     assert "Restored" in hytopus(drill, "brain", "restore", "--key-file", str(key))
@@ -134,7 +135,9 @@ def running_containers(drill: Stack, instances: dict[str, Any]) -> dict[str, str
 
 
 def config_of(drill: Stack, instance_id: str) -> str:
-    return docker(drill, "exec", f"hytopus-{instance_id}", "cat", "config.json")
+    container = f"hytopus-{instance_id}"
+    folder = docker(drill, "inspect", "--format", "{{.Config.WorkingDir}}", container)
+    return docker(drill, "cp", f"{container}:{folder}/config.json", "-")
 
 
 def docker(drill: Stack, *words: str) -> str:
