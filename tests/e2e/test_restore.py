@@ -20,6 +20,7 @@ from tests.services.waiting import eventually_sync
 
 pytestmark = [pytest.mark.docker, pytest.mark.s3, pytest.mark.timeout(400)]
 
+KEY_FILE = "HYTOPUS_BRAIN__BACKUPS__KEY_FILE"
 RULES = 'type = "master"\ngame = "stand-in"\n[variables]\nTOKEN = { default = "none", secret = true }\n'
 
 
@@ -44,52 +45,66 @@ def test_a_brain_whose_disk_is_lost_comes_back(stack: tuple[Stack, PostgresServe
     drill, server = stack
     key = tmp_path / "backup.key"
     hytopus(drill, "brain", "backup-key", str(key))
-    drill.brain.environment["HYTOPUS_BRAIN__BACKUPS__KEY_FILE"] = str(key)
+    drill.brain.environment[KEY_FILE] = str(key)
     drill.start()
     drill.cli("game", "build", "stand-in")
     layer = write_layer(tmp_path / "base", {"config.json": '{"Token": "${TOKEN}"}'}, RULES)
     drill.cli("template", "push", str(layer), "base@1")
+    before_the_backup(drill)
+    since_the_backup(drill)
+    before = {name: drill.instance(name) for name in ("kept", "changed", "new", "halted")}
+    containers = running_containers(drill, before)
+    assert len(containers) == 3
 
-    for name in ("kept", "gone", "halted", "changed"):
-        drill.post("instances", {"name": name, "layers": ["base"], "memory_mb": 128, "disk_mb": 64})
-    for name in ("kept", "gone", "halted", "changed"):
+    lose_and_restore(drill, server, key)
+
+    eventually_sync(lambda: settled(drill), timeout=90, what=f"everything to stand as before\n{drill.tails()}")
+    stands_as_before(drill, before)
+    assert running_containers(drill, before) == containers
+    goes_on(drill, before)
+
+
+def create(drill: Stack, name: str, **more: Any) -> None:
+    drill.post("instances", {"name": name, "layers": ["base"], "memory_mb": 128, "disk_mb": 64, **more})
+
+
+def before_the_backup(drill: Stack) -> None:
+    names = ("kept", "gone", "halted", "changed")
+    for name in names:
+        create(drill, name)
+    for name in names:
         drill.until(name, "running")
     drill.cli("backup", "now")
     made = drill.get("backups")["items"][0]
     assert (made["sealed"], made["verified_at"] is not None) == (True, True)
 
-    new = {"name": "new", "layers": ["base"], "memory_mb": 128, "disk_mb": 64, "variables": {"TOKEN": "s3cret"}}
-    drill.post("instances", {**new, "metadata": {"owner": "ann"}})
+
+def since_the_backup(drill: Stack) -> None:
+    create(drill, "new", variables={"TOKEN": "s3cret"}, metadata={"owner": "ann"})
     drill.until("new", "running")
     drill.delete("instances/gone")
     drill.until_gone("gone")
     drill.post("instances/halted/stop")
     drill.until("halted", "stopped")
     drill.post("instances/changed/restart")
-    changed = eventually_sync(
-        lambda: (found := drill.instance("changed"))["state"] == "running" and found["generation"] > 1 and found,
-        timeout=60,
-        what="the restart",
-    )
-    assert changed
-    before = {name: drill.instance(name) for name in ("kept", "changed", "new", "halted")}
-    containers = running_containers(drill, before)
-    assert len(containers) == 3
+    eventually_sync(lambda: runs_in(drill, "changed", after=1), timeout=60, what="the restart")
 
+
+def lose_and_restore(drill: Stack, server: PostgresServer | None, key: Path) -> None:
     drill.brain.kill()
     shutil.rmtree(drill.directory / "brain")
     if server is not None:
         drill.brain.environment["HYTOPUS_BRAIN__DATABASE_URL"] = server.url(server.create_database())
-    del drill.brain.environment["HYTOPUS_BRAIN__BACKUPS__KEY_FILE"]
-    refused = hytopus(drill, "brain", "restore", code=5)
-    assert "is sealed with the key" in refused
+    del drill.brain.environment[KEY_FILE]
+    assert "is sealed with the key" in hytopus(drill, "brain", "restore", code=5)
     assert "Restored" in hytopus(drill, "brain", "restore", "--key-file", str(key))
     drill.start_brain()
     drill.cli("audit", "verify")
 
-    eventually_sync(lambda: settled(drill), timeout=90, what=f"everything to stand as before\n{drill.tails()}")
-    after = {item["name"]: item for item in drill.get("instances", limit=100)["items"]}
-    assert {name: item["state"] for name, item in after.items() if item["state"] != "destroyed"} == {
+
+def stands_as_before(drill: Stack, before: dict[str, Any]) -> None:
+    items = drill.get("instances", limit=100)["items"]
+    assert {item["name"]: item["state"] for item in items if item["state"] != "destroyed"} == {
         "kept": "running",
         "changed": "running",
         "new": "running",
@@ -99,22 +114,24 @@ def test_a_brain_whose_disk_is_lost_comes_back(stack: tuple[Stack, PostgresServe
         found = drill.instance(name)
         for field in ("id", "ports", "generation", "metadata", "layers"):
             assert found[field] == was[field], (name, field)
-    assert running_containers(drill, before) == containers
     kinds = [event["kind"] for event in drill.get("events", limit=500)["items"]]
     assert kinds.count("instance.adopted") == 1
     assert "brain.restored" in kinds
 
+
+def goes_on(drill: Stack, before: dict[str, Any]) -> None:
+    """The adopted one is whole, its secret included, and what is new finds a place."""
     drill.post("instances/new/restart")
-    eventually_sync(
-        lambda: (
-            (found := drill.instance("new"))["state"] == "running" and found["generation"] > before["new"]["generation"]
-        ),
-        timeout=60,
-        what="the adopted one to restart",
-    )
+    generation = before["new"]["generation"]
+    eventually_sync(lambda: runs_in(drill, "new", after=generation), timeout=60, what="the adopted one to restart")
     assert '"Token": "s3cret"' in config_of(drill, before["new"]["id"])
-    drill.post("instances", {**new, "name": "later"})
+    create(drill, "later")
     drill.until("later", "running", timeout=90)
+
+
+def runs_in(drill: Stack, name: str, *, after: int) -> bool:
+    found = drill.instance(name)
+    return found["state"] == "running" and found["generation"] > after
 
 
 def settled(drill: Stack) -> bool:
