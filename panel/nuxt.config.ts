@@ -32,7 +32,8 @@ export default defineNuxtConfig({
   experimental: { payloadExtraction: false, appManifest: false },
   compatibilityDate: '2026-11-01',
   nitro,
-  vite: { server: { proxy: { '/api': { target: brain, changeOrigin: false } } }, worker: { format: 'es' } },
+  // Fonts as files: what is inlined as data: the content security policy refuses.
+  vite: { build: { assetsInlineLimit: 0 }, server: { proxy: { '/api': { target: brain, changeOrigin: false } } }, worker: { format: 'es' } },
   typescript: { strict: true, tsConfig: { compilerOptions: { noUncheckedIndexedAccess: true } } },
   telemetry: false,
   eslint: { config: { stylistic: { quotes: 'single', semi: false, commaDangle: 'always-multiline', braceStyle: '1tbs' } } },

@@ -18,5 +18,5 @@ ENV PATH=/opt/hytopus/bin:$PATH
 EXPOSE 8420 8421 8422
 VOLUME /var/lib/hytopus/brain
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8420/readyz', timeout=4)"]
+    CMD ["python", "-c", "import ssl, urllib.request as u\ntry: u.urlopen('http://127.0.0.1:8420/readyz', timeout=2)\nexcept Exception: u.urlopen('https://127.0.0.1:8420/readyz', timeout=2, context=ssl._create_unverified_context())"]
 ENTRYPOINT ["hytopus", "brain", "run"]

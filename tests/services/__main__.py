@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.services import docker, postgres
+from tests.services import chromium, docker, postgres
 from tests.services.machine import is_ours, say
 from tests.services.programs import ensure_xfs
 
@@ -12,6 +12,7 @@ def main() -> None:
         say("this is not Debian or Ubuntu, or not root: tests that lack a service will be skipped")
         return
     postgres.ensure_installed()
+    chromium.ensure_installed()
     if not docker.engine_answers():
         docker.ensure_installed()
     ensure_xfs()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from hytopus.brain import tls
 from hytopus.brain.accounts.commands import ensure_admin
 from hytopus.brain.accounts.passwords import Passwords
 from hytopus.brain.activity.redact import Redaction
@@ -122,11 +124,17 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
         gateway: Gateway = node_side["gateway"]
         async with (
             _looping(settings, database, node_side["presence"], store, clock, backups, gateway),
-            WebServer.open(app, settings.http) as web,
+            WebServer.open(app, settings.http, tls.source(settings.http, node_side["authority"])) as web,
         ):
             try:
                 with _signals(stop):
-                    log.info("brain serves", url=web.url, nodes=gateway.session_address, joining=gateway.join_address)
+                    log.info(
+                        "brain serves",
+                        url=web.url,
+                        authority=node_side["authority"].fingerprint,
+                        nodes=gateway.session_address,
+                        joining=gateway.join_address,
+                    )
                     ready(Running(web.url, gateway.session_address, gateway.join_address, password, stop.set))
                     await stop.wait()
             finally:
@@ -191,7 +199,7 @@ async def _gateway(
 ) -> AsyncIterator[dict[str, Any]]:
     """Everything that has to do with nodes, by its name on `app.state`."""
     presence = Presence(settings.nodes, clock, database.signals)
-    authority = await Authority.open(settings.data_dir / "ca", names=settings.gateway.names, clock=clock)
+    authority = await Authority.open(settings.data_dir / "ca", names=_names(settings), clock=clock)
     beat_s = BEAT_S if database.dialect == "postgresql" else _BEAT_ALONE_S
     fleet = Fleet(database, clock, name=settings.name, ca_fingerprint=authority.fingerprint, beat_s=beat_s)
     gateway_settings = settings.gateway
@@ -204,6 +212,14 @@ async def _gateway(
             yield {"presence": presence, "authority": authority, "gateway": gateway, "reach": reach}
         finally:
             await peers.close()
+
+
+def _names(settings: BrainSettings) -> list[str]:
+    """By which a browser may know this Brain. Nodes and the command line check another name."""
+    listening = settings.http.listen.rpartition(":")[0].strip("[]")
+    unspecified = ("", "0.0.0.0", "::")  # noqa: S104 - not bound here
+    names = (*settings.gateway.names, settings.gateway.advertise_host, socket.gethostname(), listening)
+    return [name for name in dict.fromkeys(names) if name not in unspecified]
 
 
 async def _backups(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -33,15 +34,32 @@ class HttpSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     listen: Annotated[str, Field(pattern=r"^.+:\d+$")] = "127.0.0.1:8420"
-    """`host:port`; port 0 takes a free one. Put a TLS proxy or a certificate before opening it to a network."""
+    """`host:port`; port 0 takes a free one."""
+    tls: Literal["auto", "on", "off"] = "auto"
+    """`auto`: HTTPS, but plain HTTP on a loopback address. `off`: always plain, for a proxy on another machine."""
     certificate: Path | None = None
-    """A PEM file with the certificate chain; with it, the API is served over HTTPS."""
+    """A PEM file with the certificate chain. Unless set, the Brain's own authority signs one."""
     certificate_key: Path | None = None
     """The certificate's private key."""
     panel: Path | None = None
     """Folder with a built panel. Unless set: the one in the package, or `panel/.output/public` of a checkout."""
     trusted_proxies: list[str] = []
     """Addresses of proxies whose `X-Forwarded-For` is believed."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether it is HTTPS."""
+        if self.tls == "auto":
+            return self.certificate is not None or not _is_loopback(self.listen)
+        return self.tls == "on"
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class LogSettings(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import ClassVar, Final
@@ -11,6 +12,7 @@ from typing import ClassVar, Final
 import uvicorn
 from fastapi import FastAPI
 
+from hytopus.brain import tls
 from hytopus.brain.settings import HttpSettings
 from hytopus.errors import HytopusError
 
@@ -38,22 +40,27 @@ class WebServer:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, app: FastAPI, settings: HttpSettings) -> AsyncIterator[WebServer]:
-        """Serve until the context is left; requests under way get two seconds to finish."""
+    async def open(
+        cls, app: FastAPI, settings: HttpSettings, certificate: tls.Load | None = None
+    ) -> AsyncIterator[WebServer]:
+        """Serve until the context is left; requests under way get two seconds to finish. HTTPS with a certificate."""
+        context = await tls.open_context(certificate) if certificate else None
         listener = _bind(settings.listen)
-        scheme = "https" if settings.certificate else "http"
-        server = _Server(_config(app, settings))
+        server = _Server(_config(app, settings, context))
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve(sockets=[listener]))
+            renewing = tasks.create_task(tls.keep_current(context, certificate)) if context and certificate else None
             try:
                 host, port = listener.getsockname()[:2]
-                yield cls(f"{scheme}://{_for_url(host)}:{port}")
+                yield cls(f"{'https' if context else 'http'}://{_for_url(host)}:{port}")
             finally:
+                if renewing is not None:
+                    renewing.cancel()
                 server.should_exit = True
                 await serving
 
 
-def _config(app: FastAPI, settings: HttpSettings) -> uvicorn.Config:
+def _config(app: FastAPI, settings: HttpSettings, context: ssl.SSLContext | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,
@@ -64,8 +71,7 @@ def _config(app: FastAPI, settings: HttpSettings) -> uvicorn.Config:
         timeout_keep_alive=65,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
-        ssl_certfile=settings.certificate,
-        ssl_keyfile=str(settings.certificate_key) if settings.certificate_key else None,
+        ssl_context_factory=(lambda _config, _default: context) if context else None,
     )
 
 

@@ -11,7 +11,8 @@ import httpx2
 
 from hytopus import __version__
 from hytopus.cli.credentials import Credentials
-from hytopus.cli.failure import ApiProblem, BrainUnreachable, NotLoggedIn
+from hytopus.cli.failure import ApiProblem, BrainNotTrusted, BrainUnreachable, NotLoggedIn
+from hytopus.wire.trust import PinnedTransport, is_about_certificates
 
 Json = Any
 """A decoded JSON document, as the API sends it."""
@@ -41,6 +42,8 @@ class Api:
         headers = {"User-Agent": f"hytopus/{__version__}", "Accept": "application/json"}
         if credentials.token:
             headers["Authorization"] = f"Bearer {credentials.token}"
+        if transport is None and credentials.ca is not None:
+            transport = PinnedTransport(credentials.ca)
         async with httpx2.AsyncClient(
             base_url=f"{credentials.url}/api/v1", headers=headers, timeout=_TIMEOUT, transport=transport
         ) as client:
@@ -143,6 +146,8 @@ class _Reaching:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, httpx2.TransportError | httpx2.InvalidURL):
+            if is_about_certificates(error):
+                raise BrainNotTrusted(url=self._url) from error
             raise BrainUnreachable(url=self._url, why=_why(error)) from error
 
 

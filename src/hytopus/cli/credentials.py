@@ -26,6 +26,8 @@ class Credentials:
 
     url: str
     token: str | None = None
+    ca: str | None = None
+    """The authority that this Brain's certificate must be of, as PEM; None: one that the machine trusts anyway."""
 
 
 def resolve(url: str | None = None) -> Credentials:
@@ -33,9 +35,14 @@ def resolve(url: str | None = None) -> Credentials:
     saved = load()
     chosen = url or os.environ.get("HYTOPUS_URL") or (saved.url if saved else DEFAULT_URL)
     chosen = chosen.rstrip("/")
-    if token := os.environ.get("HYTOPUS_TOKEN"):
-        return Credentials(chosen, token)
-    return Credentials(chosen, saved.token if saved and saved.url == chosen else None)
+    known = saved if saved and saved.url == chosen else Credentials(chosen)
+    return Credentials(chosen, os.environ.get("HYTOPUS_TOKEN") or known.token, _authority() or known.ca)
+
+
+def _authority() -> str | None:
+    """For scripts, which never log in: the file that HYTOPUS_CA names."""
+    file = os.environ.get("HYTOPUS_CA")
+    return Path(file).read_text() if file else None
 
 
 def load() -> Credentials | None:
@@ -43,7 +50,7 @@ def load() -> Credentials | None:
     file = config_file()
     try:
         content: dict[str, Any] = tomllib.loads(file.read_text())
-        return Credentials(str(content["url"]).rstrip("/"), content.get("token"))
+        return Credentials(str(content["url"]).rstrip("/"), content.get("token"), content.get("ca"))
     except FileNotFoundError:
         return None
     except KeyError as error:
@@ -59,6 +66,8 @@ def save(credentials: Credentials) -> Path:
     lines = [f"url = {json.dumps(credentials.url)}"]
     if credentials.token is not None:
         lines.append(f"token = {json.dumps(credentials.token)}")
+    if credentials.ca is not None:
+        lines.append(f"ca = {json.dumps(credentials.ca)}")
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as stream:
@@ -70,7 +79,7 @@ def save(credentials: Credentials) -> Path:
 def forget() -> None:
     """Drop the token; the address stays, so that logging in again is short."""
     if saved := load():
-        save(Credentials(saved.url))
+        save(Credentials(saved.url, ca=saved.ca))
 
 
 def config_file() -> Path:

@@ -49,6 +49,14 @@ class BrainUnreachable(HytopusError):
     retryable: ClassVar[bool] = True
 
 
+class BrainNotTrusted(HytopusError):
+    code: ClassVar[str] = "brain_not_trusted"
+    template: ClassVar[str] = "The certificate of {url} is of an authority that this machine does not trust."
+    remedy: ClassVar[str] = (
+        "Run `hytopus login {url}`, which asks once; a script names the authority's certificate in HYTOPUS_CA."
+    )
+
+
 class NotLoggedIn(HytopusError):
     code: ClassVar[str] = "not_logged_in"
     status: ClassVar[int] = 401

@@ -14,6 +14,7 @@ from hytopus.cli.failure import ApiProblem, NotLoggedIn
 from hytopus.cli.limits import scope_text
 from hytopus.cli.options import DEFAULTS, Options, connect
 from hytopus.cli.output import clock_time, plain, print_fields, print_json, say
+from hytopus.cli.trust import authority_for
 
 
 async def login(
@@ -24,6 +25,7 @@ async def login(
     password_stdin: bool = False,
     code: str | None = None,
     token: str | None = None,
+    ca: str | None = None,
     options: Options = DEFAULTS,
 ) -> None:
     """Log in to a Brain and remember it for the next commands.
@@ -40,13 +42,20 @@ async def login(
         Of your authenticator app, or a recovery code; asked for where the login takes one.
     token
         Use this API token instead of a name and a password.
+    ca
+        Trust the Brain by the certificate of its authority (a file), or by that one's fingerprint, which its log names.
     """
-    address = credentials.resolve(url or options.url).url
+    known = credentials.resolve(url or options.url)
+    address, believed = known.url, known.ca
+    if ca is not None or believed is None:
+        believed = await authority_for(address, ca)
     if token is None:
-        token = await _trade(address, user, code, password_stdin=password_stdin)
-    async with Api.open(Credentials(address, token)) as api:
+        brain = Credentials(address, ca=believed)
+        token = await _trade(brain, user, code, password_stdin=password_stdin)
+    login_of = Credentials(address, token, believed)
+    async with Api.open(login_of) as api:
         me = await api.get("/me")
-    file = credentials.save(Credentials(address, token))
+    file = credentials.save(login_of)
     if options.json:
         print_json(me)
     else:
@@ -88,10 +97,10 @@ async def whoami(*, options: Options = DEFAULTS) -> None:
     )
 
 
-async def _trade(address: str, user: str | None, code: str | None, *, password_stdin: bool) -> str:
+async def _trade(brain: Credentials, user: str | None, code: str | None, *, password_stdin: bool) -> str:
     name = user or ask("User", "admin")
     body: dict[str, Json] = {"name": name, "password": password(f"Password of {name}", from_stdin=password_stdin)}
-    async with Api.open(Credentials(address)) as api:
+    async with Api.open(brain) as api:
         try:
             answer = await api.post("/login", body | {"code": code})
         except ApiProblem as problem:

@@ -134,7 +134,7 @@ def _remember(network: Network) -> None:
     """The next `hytopus` command of this user works at once; a login to another Brain is left alone."""
     known = credentials.load()
     if known is None or known.url == network.url or known.token is None:
-        credentials.save(Credentials(network.url, network.access.token))
+        credentials.save(_login(network))
     else:
         _step(f"You stay logged in to {plain(known.url)}; for this Brain say --url {network.url}.")
     if network.access.password is not None:
@@ -144,13 +144,13 @@ def _remember(network: Network) -> None:
 async def _build_demo(network: Network, options: UpOptions) -> None:
     from hytopus.cli.demo import build_demo
 
-    async with Api.open(Credentials(network.url, network.access.token)) as api:
+    async with Api.open(_login(network)) as api:
         await build_demo(api, options.logs, _step)
     (options.data_dir / "demo.done").touch()
 
 
 async def _explain(network: Network) -> None:
-    async with Api.open(Credentials(network.url, network.access.token)) as api:
+    async with Api.open(_login(network)) as api:
         running = [instance async for instance in api.items("/instances", state=["running"], limit=10)]
     for instance in running:
         _step(f"{plain(instance['name'])} runs: players join {plain(instance['address'])}")
@@ -159,6 +159,10 @@ async def _explain(network: Network) -> None:
     program = _program()
     for command, purpose in _TRY.items():
         say(f"      {program} {command:27}  {purpose}")
+
+
+def _login(network: Network) -> Credentials:
+    return Credentials(network.url, network.access.token, network.authority)
 
 
 def _password(network: Network) -> str:

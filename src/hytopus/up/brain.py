@@ -12,6 +12,7 @@ from hytopus.storage.settings import StorageSettings
 from hytopus.up.options import UpOptions
 from hytopus.up.service import Program
 from hytopus.up.storage import environment_of
+from hytopus.wire.trust import PinnedTransport
 
 
 def brain_settings(options: UpOptions, storage: StorageSettings) -> BrainSettings:
@@ -30,7 +31,7 @@ def brain_program(options: UpOptions, storage: StorageSettings) -> Program:
     }
 
     async def ready() -> bool:
-        return await _answers(f"{options.url}/readyz")
+        return await _answers(options)
 
     return Program("brain", hytopus("brain", "run"), ready, environment)
 
@@ -40,30 +41,35 @@ def hytopus(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "hytopus.cli", *arguments]
 
 
-async def create_join_token(url: str, token: str, node_name: str) -> str:
-    answer = await _ask(url, token, "POST", "/nodes/join-tokens", {"node_name": node_name})
+async def create_join_token(options: UpOptions, token: str, node_name: str) -> str:
+    answer = await _ask(options, token, "POST", "/nodes/join-tokens", {"node_name": node_name})
     return str(answer["token"])
 
 
-async def node_connected(url: str, token: str, node_id: str) -> bool:
+async def node_connected(options: UpOptions, token: str, node_id: str) -> bool:
     """Whether the node has a session now. (Its state may still be that of before the Brain started.)"""
     try:
-        return bool((await _ask(url, token, "GET", f"/nodes/{node_id}"))["connected"])
+        return bool((await _ask(options, token, "GET", f"/nodes/{node_id}"))["connected"])
     except httpx2.HTTPError:
         return False
 
 
-async def _ask(url: str, token: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(headers=headers, timeout=10, trust_env=False) as client:
-        response = await client.request(method, f"{url}/api/v1{path}", json=body)
+async def _ask(options: UpOptions, token: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async with _client(options, timeout=10) as client:
+        headers = {"Authorization": f"Bearer {token}"}
+        response = await client.request(method, f"/api/v1{path}", json=body, headers=headers)
         response.raise_for_status()
         return response.json()
 
 
-async def _answers(url: str) -> bool:
+async def _answers(options: UpOptions) -> bool:
     try:
-        async with httpx2.AsyncClient(timeout=2, trust_env=False) as client:
-            return (await client.get(url)).is_success
-    except httpx2.HTTPError:
+        async with _client(options, timeout=2) as client:
+            return (await client.get("/readyz")).is_success
+    except (httpx2.HTTPError, FileNotFoundError):  # its authority is made at its first start
         return False
+
+
+def _client(options: UpOptions, *, timeout: float) -> httpx2.AsyncClient:
+    transport = PinnedTransport(options.authority.read_text()) if options.secure else None
+    return httpx2.AsyncClient(base_url=options.url, timeout=timeout, trust_env=False, transport=transport)

@@ -27,6 +27,8 @@ class Network:
     url: str
     access: Access
     node_name: str
+    authority: str | None
+    """Of its certificate, as PEM, where it is HTTPS."""
 
 
 @asynccontextmanager
@@ -47,7 +49,8 @@ async def running(options: UpOptions, say: Say) -> AsyncIterator[Network]:
         await stack.enter_async_context(keep_running(node_program(options, access.token, identity), place))
         say(f"The node {identity.node_name} is online.")
         try:
-            yield Network(options.url, access, identity.node_name)
+            authority = await asyncio.to_thread(options.authority.read_text) if options.secure else None
+            yield Network(options.url, access, identity.node_name, authority)
         finally:
             say("Stopping the node's agent, the Brain and the S3 server. Game servers go on.")
 

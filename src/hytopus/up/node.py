@@ -16,7 +16,7 @@ async def ensure_joined(options: UpOptions, token: str, say: Say) -> Identity:
         return load_identity(directory)
     except NodeNotJoined:
         name = options.chosen_name()
-        identity = await join(options.url, await create_join_token(options.url, token, name), directory, name)
+        identity = await join(options.url, await create_join_token(options, token, name), directory, name)
         say(f"This machine joined as the node {identity.node_name}.")
         return identity
 
@@ -33,6 +33,6 @@ def node_program(options: UpOptions, token: str, identity: Identity) -> Program:
     }
 
     async def ready() -> bool:
-        return await node_connected(options.url, token, identity.node_id)
+        return await node_connected(options, token, identity.node_id)
 
     return Program("node", hytopus("node", "run"), ready, environment, ready_seconds=90)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from hytopus.brain.settings import HttpSettings
 from hytopus.up.seaweed import Ports
 
 LOOPBACK: Final = "127.0.0.1"
@@ -37,7 +38,17 @@ class UpOptions:
     def url(self) -> str:
         """Where this machine reaches the API."""
         host = LOOPBACK if self.bind in ("0.0.0.0", "::") else self.bind  # noqa: S104 - read, not bound
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"{'https' if self.secure else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether the API is HTTPS: everywhere but on a loopback address."""
+        return HttpSettings(listen=f"{self.bind}:{self.port}").secure
+
+    @property
+    def authority(self) -> Path:
+        """The certificate of the Brain's own authority, once it has started."""
+        return self.data_dir / "brain" / "ca" / "ca.pem"
 
     @property
     def sessions_port(self) -> int:

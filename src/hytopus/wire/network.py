@@ -24,10 +24,7 @@ from hytopus.wire.codec import (
     Codec,
 )
 from hytopus.wire.messages import BrainMessage, JoinReply, JoinRequest, NodeMessage, RenewRequest, StreamFrame
-
-SERVER_NAME: Final = "brain.hytopus.internal"
-"""The name in every Brain's certificate. Nodes check it instead of the address they dial: the Brain's CA signs
-nothing else with it, and an operator may reach the Brain by any name, address or forwarded port."""
+from hytopus.wire.trust import SERVER_NAME
 
 SHARED_OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_BYTES),

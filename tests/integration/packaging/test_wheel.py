@@ -97,7 +97,7 @@ def _brain(installed: Path, directory: Path, s3: S3) -> Iterator[str]:
     )
     brain.start()
     try:
-        eventually_sync(known.exists, timeout=90, every=0.05, what=f"the Brain\n{brain.tail()}")
+        eventually_sync(known.exists, timeout=150, every=0.05, what=f"the Brain\n{brain.tail()}")
         yield str(json.loads(known.read_text())["url"])
     finally:
         brain.stop()

@@ -26,7 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hytopus.brain.authority.errors import AuthorityDamaged, BadSigningRequest
 from hytopus.kit.clock import Clock
 from hytopus.wire.join import ca_fingerprint
-from hytopus.wire.network import SERVER_NAME
+from hytopus.wire.trust import SERVER_NAME
 
 NODE_LIFETIME: Final = timedelta(days=90)
 SERVER_LIFETIME: Final = timedelta(days=90)
