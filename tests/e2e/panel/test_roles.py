@@ -28,7 +28,7 @@ def test_each_role_signs_in_and_finds_what_is_for_it(panel: Panel, running: str,
         may_steer = role != "viewer"
         page.goto(f"{panel.url}/instances")
         expect(page.get_by_text(running)).to_be_visible()
-        assert page.get_by_role("link", name="New instance").is_visible() == may_steer
+        assert page.get_by_role("link", name="New instance").first.is_visible() == may_steer
         instance = panel.stack.instance(running)["id"]
         page.goto(f"{panel.url}/instances/{instance}")
         expect(page.get_by_role("tab", name="Console")).to_be_visible()
