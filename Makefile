@@ -56,6 +56,10 @@ panel-dev: panel/node_modules/stamp ## Serve the panel with hot reload; BRAIN=ht
 panel-client: panel/node_modules/stamp ## Generate the panel's client from the API
 	@tools/panel client
 
+.PHONY: screenshots
+screenshots: environment panel ## Take pictures of every page of the panel; writes panel/screenshots/
+	@$(BIN)/python -m tests.e2e.panel.screenshots $(ARGS)
+
 .PHONY: simulation
 simulation: environment ## Run the simulation for a long time
 	@$(BIN)/pytest -q --timeout=0 --hypothesis-profile=long tests/simulation $(ARGS)

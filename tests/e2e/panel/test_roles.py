@@ -92,10 +92,9 @@ def test_a_password_is_changed_and_the_old_one_is_refused(panel: Panel) -> None:
         fill_in(page, "changer")
         until_live(page)
         page.goto(f"{panel.url}/settings/security")
-        current, *new = page.locator("input[type=password]").all()
-        current.fill(PASSWORD)
-        for field in new:
-            field.fill("another-horse-battery")
+        page.get_by_label("Present password").fill(PASSWORD)
+        page.get_by_label("New password", exact=True).fill("another-horse-battery")
+        page.get_by_label("New password again").fill("another-horse-battery")
         page.get_by_role("button", name="Change password").click()
         expect(page.get_by_text("The password is changed").first).to_be_visible()
         assert not panel.stack.api.post("login", json={"name": "changer", "password": PASSWORD}).is_success
