@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ from hytopus.kit.clock import Clock
 from hytopus.storage.base import ObjectStore
 
 MAX_BODY_BYTES: Final = 4 << 20
+STREAMED: Final = re.compile(rf"{PREFIX}/instances/[^/]+/files/upload")
+"""Uploads pass through in pieces; how large they may be is for the node to say."""
 ALWAYS: Final = problems.problems(
     problems.InvalidRequest, NotAuthenticated, InvalidToken, Forbidden, NeedsEverything, SecondFactorMissing
 )
@@ -86,7 +89,7 @@ def build_app(
     )
     problems.install(app)
     idempotency.install(app)
-    app.add_middleware(BodyLimit, most=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimit, most=MAX_BODY_BYTES, streamed=STREAMED)
     app.add_middleware(RequestLog)
     app.add_middleware(SecurityHeaders)
     for router in features:

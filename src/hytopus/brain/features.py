@@ -10,6 +10,10 @@ from hytopus.brain.accounts.session_api import router as sessions
 from hytopus.brain.activity.api import router as activity
 from hytopus.brain.authority.api import router as authority
 from hytopus.brain.backups.api import router as backups
+from hytopus.brain.files.drafts_api import router as draft_files
+from hytopus.brain.files.instances_api import router as instance_files
+from hytopus.brain.files.plans_api import router as upgrade_plans
+from hytopus.brain.files.templates_api import router as template_files
 from hytopus.brain.games.api import router as games
 from hytopus.brain.instances.api import router as instances
 from hytopus.brain.instances.inspect_api import router as instance_inspection
@@ -27,13 +31,17 @@ API: Final = (
     activity,
     authority,
     backups,
+    draft_files,
     games,
     instances,
+    instance_files,
     instance_inspection,
     instance_streams,
     nodes,
     overview,
+    template_files,
     templates,
+    upgrade_plans,
     uploads,
 )
 """Mounted below `/api/v1`."""

@@ -18,6 +18,9 @@ Json = Any
 """A decoded JSON document, as the API sends it."""
 
 _TIMEOUT: Final = httpx2.Timeout(30, connect=5)
+_PATIENT: Final = 150.0
+_LONG: Final = httpx2.Timeout(_PATIENT, connect=5)
+"""A node may have to fetch a template first, or to put a large file into place."""
 _QUIET: Final = httpx2.Timeout(30, connect=5, read=45)
 """Live streams carry a heartbeat every 15 seconds; three missing ones mean the line is dead."""
 
@@ -52,9 +55,12 @@ class Api:
     async def get(self, path: str, /, **query: Any) -> Json:
         return await self.request("GET", path, query=query)
 
-    async def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Json:
-        """`key` makes repeating a creation safe (`Idempotency-Key`)."""
-        return await self.request("POST", path, body=body, headers={"Idempotency-Key": key} if key else None)
+    async def post(
+        self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None, patient: bool = False
+    ) -> Json:
+        """`key` makes repeating a creation safe (`Idempotency-Key`); `patient`: a node may have to fetch templates."""
+        headers = {"Idempotency-Key": key} if key else None
+        return await self.request("POST", path, body=body, headers=headers, timeout=_PATIENT if patient else None)
 
     async def put(self, path: str, body: Mapping[str, Any]) -> Json:
         return await self.request("PUT", path, body=body)
@@ -122,6 +128,26 @@ class Api:
                     await response.aread()
                     self._check(response)
                 yield response.aiter_lines()
+
+    async def send_file(self, path: str, chunks: AsyncIterator[bytes], size: int, /, **query: Any) -> Json:
+        """PUT a body of so many bytes, never held as a whole."""
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        with self._reaching():
+            response = await self._client.put(
+                path, params=_given(query), content=chunks, headers=headers, timeout=_LONG
+            )
+        self._check(response)
+        return response.json()
+
+    @asynccontextmanager
+    async def receive_file(self, path: str, /, **query: Any) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        """How many bytes come, and then the bytes. A connection that breaks before the end is an error."""
+        with self._reaching():
+            async with self._client.stream("GET", path, params=_given(query), timeout=_LONG) as response:
+                if response.is_error:
+                    await response.aread()
+                    self._check(response)
+                yield int(response.headers.get("content-length", 0)), response.aiter_bytes()
 
     def _check(self, response: httpx2.Response) -> None:
         if not response.is_error:

@@ -11,6 +11,8 @@ for _name, _path, _help in (
     ("push", "template_push:push", "Pack a directory and put it into the store as a version."),
     ("list", "template_show:list_templates", "List the templates."),
     ("show", "template_show:show", "Show a template and its versions."),
+    ("files", "template_files:files", "List the files of a version."),
+    ("cat", "template_files:cat", "Print a file of a version."),
     ("pull", "template_pull:pull", "Fetch a version, as archive or directory."),
     ("delete", "template_show:delete", "Delete a version, or a whole template."),
     ("pack", "template_local:pack", "Pack a directory into an archive."),

@@ -36,3 +36,8 @@ def resolve(layers: Sequence[TemplateRules], given: Mapping[str, str]) -> Resolv
     if missing:
         raise VariablesMissing(names=", ".join(missing))
     return Resolved(values, frozenset(name for name, one in variables.items() if one.secret))
+
+
+def mark(name: str) -> str:
+    """Stands for the value of a secret variable wherever a file is shown."""
+    return f"⟦{name}⟧"

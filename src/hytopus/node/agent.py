@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.node.crew import Crew
+from hytopus.node.files.desk import FileDesk
 from hytopus.node.metrics import Sample
 from hytopus.node.recall import recall
 from hytopus.node.runner.conclude import kept_log
@@ -45,8 +46,11 @@ Measure = Callable[[frozenset[int]], NodeLoad]
 class Agent:
     """`run` it; once `adopted` is set, the link may open its first session."""
 
-    def __init__(self, host: Host, *, facts: NodeFacts, measure: Measure | None = None) -> None:
+    def __init__(
+        self, host: Host, *, facts: NodeFacts, measure: Measure | None = None, files: FileDesk | None = None
+    ) -> None:
         self._host = host
+        self._files = files
         self._facts = facts
         self.crew = Crew(host)
         self.adopted = self.crew.adopted
@@ -112,6 +116,8 @@ class Agent:
             case "send_line":
                 await self.send_line(instance_id, str(body.get("text", "")))
                 return {}
+            case _ if self._files and self._files.answers(kind):
+                return await self._files.answer(kind, lambda: self.crew.instance(instance_id), body)
             case _:
                 raise BadQuestion(kind=kind, why="this version has no answer")
 
@@ -133,6 +139,20 @@ class Agent:
         log.info("console line", instance=instance_id)
         await self._host.runtime.send_line(instance_id, text)
 
+    async def download(
+        self, instance_id: str, body: Mapping[str, Any]
+    ) -> AsyncGenerator[bytes | Mapping[str, Any], None]:
+        """What a file is, then its bytes in pieces."""
+        async with aclosing(self._desk("download").download(self.crew.instance(instance_id), body)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def upload(
+        self, instance_id: str, body: Mapping[str, Any], chunks: AsyncIterator[bytes]
+    ) -> Mapping[str, Any]:
+        """Take a file in, while the instance is at rest."""
+        return await self._desk("upload").upload(self.crew.instance(instance_id), body, chunks)
+
     def sample(self) -> Sample:
         """For the metrics."""
         statuses = Counter(instance.record.status for instance in self.crew)
@@ -145,6 +165,11 @@ class Agent:
             tasks.create_task(self.crew.run(), name="crew")
             await self.adopted.wait()
             tasks.create_task(self._measure_for_ever(), name="measure")
+
+    def _desk(self, kind: str) -> FileDesk:
+        if self._files is None:
+            raise BadQuestion(kind=kind, why="this node has no files")
+        return self._files
 
     async def _set_dev_mode(self, enabled: bool) -> None:
         if enabled == self.dev_mode:

@@ -17,6 +17,7 @@ from hytopus.node.agent import Agent
 from hytopus.node.cache.cache import TemplateCache
 from hytopus.node.directories import CachedDirectories
 from hytopus.node.facts import node_facts
+from hytopus.node.files.desk import FileDesk
 from hytopus.node.identity import Identity, agent_id, load_identity, lock_data_directory
 from hytopus.node.journal import Journal
 from hytopus.node.link.dialer import GrpcDialer
@@ -64,7 +65,8 @@ async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, r
     cache = _cache(settings)
     await cache.recover()
     abilities = await _abilities(settings)
-    directories = CachedDirectories(cache, _workspaces(settings, cache, abilities), monotonic=clock.monotonic)
+    workspaces = _workspaces(settings, cache, abilities)
+    directories = CachedDirectories(cache, workspaces, monotonic=clock.monotonic)
     await directories.count()
     host = Host(
         runtime=runtime,
@@ -81,7 +83,7 @@ async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, r
     )
     facts = await asyncio.to_thread(node_facts, settings, materialisers=[how for how in How if how in abilities])
     meter = LoadMeter(settings.data_dir, first=settings.ports.first, last=settings.ports.last)
-    agent = Agent(host, facts=facts, measure=meter)
+    agent = Agent(host, facts=facts, measure=meter, files=FileDesk(cache, workspaces))
     link = dial_brain(agent, outbox, identity, dialer, agent_id=agent_id(settings.data_dir), clock=clock)
     metrics.sample = lambda: _sample(agent, link)
     with _stop_signals() as stop:

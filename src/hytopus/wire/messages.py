@@ -58,6 +58,8 @@ class Problem:
     message: str
     remedy: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
+    status: int = 0
+    """As HTTP has it; 0 where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +276,7 @@ class SetDevMode:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question that a node answers with `Answer`: `provenance`, `cache`, `send_line`, `logs`, `recall`."""
+    """A question that a node answers with `Answer`: `cache`, `send_line`, `logs`, `recall`, and those about files."""
 
     request_id: str
     kind: str
@@ -285,7 +287,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class OpenStream:
-    """Please open a `Stream` call with this id: `console` or `logs`, carried outside the session."""
+    """Please open a `Stream` call with this id, outside the session: `console`, `logs`, `download`, `upload`."""
 
     stream_id: str
     kind: str
@@ -293,6 +295,8 @@ class OpenStream:
     tail: int = 0
     after: int = 0
     """Only lines with a greater number."""
+    body: str = "{}"
+    """Of a file: JSON arguments."""
 
 
 BrainMessage = (
@@ -324,13 +328,16 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class StreamFrame:
-    """Node -> Brain: lines, or the end. Brain -> Node: a console line to type."""
+    """Node -> Brain: lines, or a file and what there is to say of it, or the end. Brain -> Node: a line, or a file."""
 
     stream_id: str
     lines: tuple[LogLine, ...] = ()
     input: str = ""
     ended: bool = False
     problem: Problem | None = None
+    data: bytes = b""
+    body: str = ""
+    """JSON: what a file that comes is, or what became of one that went."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,10 @@ class PeerProblem(HytopusError):
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        vars(self)["code"] = problem.code  # one class for every code that may come: it shadows the class variable
+        # One class for every code and status that may come: they shadow the class variables.
+        vars(self)["code"] = problem.code
+        if problem.status not in (0, HytopusError.status):
+            vars(self)["status"] = problem.status
         super().__init__(**problem.params)
 
     @property
@@ -31,4 +34,5 @@ class PeerProblem(HytopusError):
 def problem_of(error: HytopusError) -> Problem:
     """Parameters travel as text."""
     params: dict[str, Any] = error.params
-    return Problem(error.code, error.message, error.advice, {key: str(value) for key, value in params.items()})
+    texts = {key: str(value) for key, value in params.items()}
+    return Problem(error.code, error.message, error.advice, texts, error.status)

@@ -20,6 +20,7 @@ def mounted(prepared: Prepared, at: Path) -> Iterator[Path]:
         yield Path(mount.source)
         return
     options = f"lowerdir={':'.join(mount.lower)},upperdir={mount.upper},workdir={mount.work}"
+    options += ",metacopy=off,redirect_dir=off"
     at.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(at)], check=True)
     try:

@@ -194,3 +194,64 @@ async def _endless() -> AsyncGenerator[tuple[LogLine, ...], None]:
 async def _unknown() -> AsyncGenerator[tuple[LogLine, ...], None]:
     raise InstanceUnknown(instance="i")
     yield ()
+
+
+async def pieces(*found: bytes) -> AsyncGenerator[bytes, None]:
+    for piece in found:
+        yield piece
+
+
+async def test_a_file_comes_from_a_node(brain: Brain, arm: Arm) -> None:
+    arm.agent.answers["download"] = {"size": 6}
+    arm.agent.pieces = pieces(b"abc", b"def")
+    async with brain.gateway.relay.open_file(arm.identity.node_id, "i", "download", {"path": "a"}) as stream:
+        assert await stream.head() == {"size": 6}
+        assert [piece async for piece in stream.pieces()] == [b"abc", b"def"]
+
+
+async def endless() -> AsyncGenerator[bytes, None]:
+    while True:
+        yield b"x" * 65536
+
+
+async def test_a_file_that_nobody_reads_on_is_closed_at_the_node(brain: Brain, arm: Arm) -> None:
+    arm.agent.answers["download"] = {"size": 1 << 40}
+    arm.agent.pieces = endless()
+    async with brain.gateway.relay.open_file(arm.identity.node_id, "i", "download", {"path": "a"}) as stream:
+        await stream.head()
+    await asyncio.wait_for(arm.agent.pieces_closed.wait(), 10)
+
+
+async def test_a_refused_file_keeps_the_nodes_own_status(brain: Brain, arm: Arm) -> None:
+    arm.agent.answers["download"] = InstanceUnknown(instance="nowhere")
+    async with brain.gateway.relay.open_file(arm.identity.node_id, "i", "download", {"path": "a"}) as stream:
+        with pytest.raises(NodeProblem) as caught:
+            await stream.head()
+    assert (caught.value.code, caught.value.status) == (InstanceUnknown.code, 404)
+
+
+async def test_a_file_goes_to_a_node(brain: Brain, arm: Arm) -> None:
+    arm.agent.answers["upload"] = {"after": "digest"}
+    sent = [b"a" * 600_000, b"b"]
+    async with brain.gateway.relay.open_file(arm.identity.node_id, "i", "upload", {"path": "a"}) as stream:
+        assert await stream.send(pieces(*sent)) == {"after": "digest"}
+    assert arm.agent.uploaded == b"".join(sent)
+    assert arm.agent.asked == [("upload", "i", {"path": "a"})]
+
+
+async def test_an_upload_that_is_refused_does_not_wait_for_anybody(brain: Brain, arm: Arm) -> None:
+    arm.agent.answers["upload"] = InstanceUnknown(instance="nowhere")
+    many = [b"x" * 262_144] * 200
+    async with brain.gateway.relay.open_file(arm.identity.node_id, "i", "upload", {"path": "a"}) as stream:
+        with pytest.raises(NodeProblem, match="nowhere"):
+            await stream.send(pieces(*many))
+
+
+async def test_an_upload_that_breaks_off_is_not_taken_for_whole(brain: Brain, arm: Arm) -> None:
+    arm.agent.answers["upload"] = {}
+    async with brain.gateway.relay.open_file(arm.identity.node_id, "i", "upload", {"path": "a"}) as stream:
+        sending = asyncio.ensure_future(stream.send(endless()))
+        await eventually(lambda: arm.agent.uploaded)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    assert (await brain.gateway.sessions.ask(arm.identity.node_id, "upload")) == {}

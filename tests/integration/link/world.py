@@ -64,6 +64,9 @@ class ListeningAgent:
         self.typed: list[tuple[str, str]] = []
         self.source: AsyncGenerator[tuple[LogLine, ...], None] | None = None
         self.lines_closed = asyncio.Event()
+        self.pieces: AsyncGenerator[bytes, None] | None = None
+        self.pieces_closed = asyncio.Event()
+        self.uploaded = b""
         self.never = asyncio.Event()
         self.failing = False
 
@@ -103,6 +106,29 @@ class ListeningAgent:
 
     async def send_line(self, instance_id: str, text: str) -> None:
         self.typed.append((instance_id, text))
+
+    async def download(self, instance_id: str, body: Mapping[str, Any]) -> AsyncIterator[bytes | Mapping[str, Any]]:
+        answer = self.answers["download"]
+        if isinstance(answer, Exception):
+            raise answer
+        yield answer
+        assert self.pieces is not None
+        try:
+            async for piece in self.pieces:
+                yield piece
+        finally:
+            self.pieces_closed.set()
+
+    async def upload(
+        self, instance_id: str, body: Mapping[str, Any], chunks: AsyncIterator[bytes]
+    ) -> Mapping[str, Any]:
+        self.asked.append(("upload", instance_id, dict(body)))
+        answer = self.answers["upload"]
+        if isinstance(answer, Exception):
+            raise answer
+        async for chunk in chunks:
+            self.uploaded += chunk
+        return answer
 
 
 @dataclass

@@ -41,6 +41,7 @@ SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(0, 2**31 - 1),
     float: st.floats(allow_nan=False),
     bool: st.booleans(),
+    bytes: st.binary(max_size=20),
     types.NoneType: st.none(),
 }
 

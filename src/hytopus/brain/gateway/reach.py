@@ -12,6 +12,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
 from hytopus.brain.gateway.errors import NodeOffline
+from hytopus.brain.gateway.files import FileKind, FileStream
 from hytopus.brain.gateway.gateway import Gateway
 from hytopus.brain.gateway.peers import Peers
 from hytopus.brain.gateway.relay import Kind, LineStream
@@ -68,6 +69,14 @@ class Reach:
         """Lines as they come, history first. Raises NodeOffline at once if the node is nowhere."""
         async with aclosing(self._lines(node_id, PeerLines(node_id, instance_id, kind, tail, after))) as lines:
             yield lines
+
+    @asynccontextmanager
+    async def open_file(
+        self, node_id: str, instance_id: str, kind: FileKind, body: Mapping[str, Any]
+    ) -> AsyncIterator[FileStream]:
+        """A whole file, from a node that is connected to this very Brain; raises NodeOffline for any other."""
+        async with self._gateway.relay.open_file(node_id, instance_id, kind, body) as stream:
+            yield stream
 
     async def _ask_elsewhere(self, question: PeerAsk) -> dict[str, Any]:
         address = await self._address(question.node_id)

@@ -1,4 +1,4 @@
-"""Console and log lines from a node to whoever looks on, each viewer on a stream of his own.
+"""Console and log lines from a node to whoever looks on, and whole files both ways, each on a stream of its own.
 
 Nothing is kept here. A viewer who reads slowly makes the node read slowly: back-pressure goes through gRPC's flow
 control to the agent, and the numbers of the lines show if the agent itself had to skip some.
@@ -7,11 +7,13 @@ control to the agent, and the numbers of the lines show if the agent itself had 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from hytopus.brain.gateway.errors import NodeOffline, NodeTimeout, raised
+from hytopus.brain.gateway.files import FileKind, FileStream
 from hytopus.brain.gateway.registry import LiveSession, Sessions
 from hytopus.kit.clock import Clock
 from hytopus.kit.ids import new_id
@@ -82,17 +84,31 @@ class Relay:
         self, node_id: str, instance_id: str, kind: Kind, *, tail: int = 0, after: int = 0, timeout: float = 10.0
     ) -> AsyncIterator[LineStream]:
         """The last `tail` lines, or those after number `after`, then what comes. Raises NodeOffline or NodeTimeout."""
+        message = OpenStream(new_id(), kind, instance_id, tail, after)
+        async with self._open(node_id, message, timeout) as channel:
+            yield LineStream(message.stream_id, node_id, channel)
+
+    @asynccontextmanager
+    async def open_file(
+        self, node_id: str, instance_id: str, kind: FileKind, body: Mapping[str, Any], *, timeout: float = 10.0
+    ) -> AsyncIterator[FileStream]:
+        """A whole file from a node, or to it; `body` says which. Raises NodeOffline or NodeTimeout."""
+        message = OpenStream(new_id(), kind, instance_id, body=json.dumps(dict(body)))
+        async with self._open(node_id, message, timeout) as channel:
+            yield FileStream(message.stream_id, node_id, channel, self._clock)
+
+    @asynccontextmanager
+    async def _open(self, node_id: str, message: OpenStream, timeout: float) -> AsyncIterator[StreamChannel]:
         session = self._sessions.get(node_id)
-        stream_id = new_id()
-        expected = self._expected[stream_id] = _Expected(node_id)
-        message = OpenStream(stream_id, kind, instance_id, tail, after)
+        expected = self._expected[message.stream_id] = _Expected(node_id)
         try:
-            channel = await within(self._clock, timeout, _dialled(session, message, expected))
-            yield LineStream(stream_id, node_id, channel)
-        except TimeoutError as error:
-            raise NodeTimeout(node=node_id, what=kind, seconds=timeout) from error
+            try:
+                channel = await within(self._clock, timeout, _dialled(session, message, expected))
+            except TimeoutError as error:
+                raise NodeTimeout(node=node_id, what=message.kind, seconds=timeout) from error
+            yield channel
         finally:
-            del self._expected[stream_id]
+            del self._expected[message.stream_id]
             expected.done.set()
             if expected.channel.done() and not expected.channel.cancelled():
                 await expected.channel.result().close()

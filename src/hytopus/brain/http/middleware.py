@@ -65,14 +65,15 @@ class RequestLog:
 
 
 class BodyLimit:
-    """ASGI middleware that reads at most so many bytes of a request."""
+    """ASGI middleware that reads at most so many bytes of a request, but for paths whose routes never hold a body."""
 
-    def __init__(self, app: ASGIApp, *, most: int) -> None:
+    def __init__(self, app: ASGIApp, *, most: int, streamed: re.Pattern[str]) -> None:
         self.app = app
         self.most = most
+        self.streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self.streamed.fullmatch(scope["path"]):
             await self.app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")

@@ -46,6 +46,24 @@ class NodeRelay(Protocol):
     ) -> AbstractAsyncContextManager[Lines]: ...
 
 
+class FileTransfer(Protocol):
+    """A whole file: either `head` and then `pieces`, or `send`."""
+
+    async def head(self) -> dict[str, Any]: ...
+
+    def pieces(self) -> AsyncIterator[bytes]: ...
+
+    async def send(self, chunks: AsyncIterator[bytes]) -> dict[str, Any]: ...
+
+
+class NodeFiles(Protocol):
+    """Whole files, from a node and to it."""
+
+    def open_file(
+        self, node_id: str, instance_id: str, kind: Literal["download", "upload"], body: Mapping[str, Any]
+    ) -> AbstractAsyncContextManager[FileTransfer]: ...
+
+
 def _sessions(request: Request) -> NodeSessions:
     sessions: NodeSessions = request.app.state.reach
     return sessions
@@ -56,11 +74,17 @@ def _relay(request: Request) -> NodeRelay:
     return relay
 
 
+def _files(request: Request) -> NodeFiles:
+    files: NodeFiles = request.app.state.reach
+    return files
+
+
 def _presence(request: Request) -> Presence:
     presence: Presence = request.app.state.presence
     return presence
 
 
 SessionsDep = Annotated[NodeSessions, Depends(_sessions)]
+FilesDep = Annotated[NodeFiles, Depends(_files)]
 RelayDep = Annotated[NodeRelay, Depends(_relay)]
 PresenceDep = Annotated[Presence, Depends(_presence)]

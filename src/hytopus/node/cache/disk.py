@@ -12,6 +12,7 @@ what a power loss may have damaged is thereby known and made again.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import secrets
 import shutil
@@ -89,6 +90,10 @@ class Disk:
             path.rename(self._trash / new_link())
         except FileNotFoundError:
             return
+
+    def throw_from(self, name: str, folder: int) -> None:
+        """The same for something in an open folder, whatever its path is by now."""
+        os.rename(name, self._trash / new_link(), src_dir_fd=folder)
 
     def wake(self) -> None:
         """There may be something to delete or to make durable. Call it on the event loop."""

@@ -57,6 +57,16 @@ class Agent(Protocol):
         """Type a line into the server's console."""
         ...
 
+    def download(self, instance_id: str, body: Mapping[str, Any]) -> AsyncIterator[bytes | Mapping[str, Any]]:
+        """What a file is, then its bytes in pieces; closed when nobody wants them any more."""
+        ...
+
+    async def upload(
+        self, instance_id: str, body: Mapping[str, Any], chunks: AsyncIterator[bytes]
+    ) -> Mapping[str, Any]:
+        """Take a file in; says what became of it. Nothing happens unless `chunks` ends by itself."""
+        ...
+
 
 class Dialer(Protocol):
     """Opens links to a Brain."""

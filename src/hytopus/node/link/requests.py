@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
@@ -82,7 +82,8 @@ async def serve_stream(request: OpenStream, agent: Agent, dialer: Dialer) -> Non
         channel = await dialer.stream()
         try:
             await channel.send(StreamFrame(request.stream_id))
-            await _serve(request, agent, channel)
+            serve = _SERVED.get(request.kind, _serve)
+            await serve(request, agent, channel)
         finally:
             await channel.close()
     except LinkClosed as error:
@@ -103,9 +104,13 @@ async def _serve(request: OpenStream, agent: Agent, channel: StreamChannel) -> N
 
 
 async def _send_lines(request: OpenStream, agent: Agent, channel: StreamChannel) -> None:
+    await _send_all(request, _frames(request, agent), channel)
+
+
+async def _send_all(request: OpenStream, all_frames: AsyncGenerator[StreamFrame, None], channel: StreamChannel) -> None:
     problem: Problem | None = None
     try:
-        async with aclosing(_frames(request, agent)) as frames:
+        async with aclosing(all_frames) as frames:
             async for frame in frames:
                 await channel.send(frame)
     except LinkClosed as error:
@@ -147,3 +152,71 @@ async def _last_word(channel: StreamChannel, frame: StreamFrame) -> None:
 
 def _cut(line: LogLine) -> LogLine:
     return line if len(line.text) <= LINE_LENGTH else replace(line, text=line.text[:LINE_LENGTH] + "…")
+
+
+async def _serve_download(request: OpenStream, agent: Agent, channel: StreamChannel) -> None:
+    """The bytes go out; whoever wanted them hangs up, before the end or after it."""
+    async with asyncio.TaskGroup() as tasks:
+        sending = tasks.create_task(_send_all(request, _pieces(request, agent), channel))
+        try:
+            while await channel.receive() is not None:
+                continue
+        except LinkClosed as error:
+            log.debug("download broken off", instance=request.instance_id, cause=str(error))
+        sending.cancel()
+
+
+async def _pieces(request: OpenStream, agent: Agent) -> AsyncGenerator[StreamFrame, None]:
+    pieces = agent.download(request.instance_id, _arguments(request))
+    try:
+        async for piece in pieces:
+            if isinstance(piece, bytes):
+                yield StreamFrame(request.stream_id, data=piece)
+            else:
+                yield StreamFrame(request.stream_id, body=json.dumps(dict(piece)))
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()
+
+
+async def _serve_upload(request: OpenStream, agent: Agent, channel: StreamChannel) -> None:
+    """One answer, once the file is in place or refused; none where the link breaks before."""
+    try:
+        done = await agent.upload(request.instance_id, _arguments(request), _received(channel))
+    except LinkClosed as error:
+        log.debug("upload broken off", instance=request.instance_id, cause=str(error))
+        return
+    except HytopusError as error:
+        answer = StreamFrame(request.stream_id, ended=True, problem=problem_of(error))
+    except Exception as error:
+        log.exception("upload failed", instance=request.instance_id)
+        problem = problem_of(RequestFailed(kind=request.kind, cause=error))
+        answer = StreamFrame(request.stream_id, ended=True, problem=problem)
+    else:
+        answer = StreamFrame(request.stream_id, ended=True, body=json.dumps(dict(done)))
+    await _last_word(channel, answer)
+    with suppress(LinkClosed):
+        while await channel.receive() is not None:  # the other end hangs up, when it has read the answer
+            continue
+
+
+async def _received(channel: StreamChannel) -> AsyncGenerator[bytes, None]:
+    """Raises `LinkClosed` where the file did not come to its end."""
+    while (frame := await channel.receive()) is not None:
+        if frame.data:
+            yield frame.data
+        if frame.ended:
+            return
+    raise LinkClosed(cause="the upload was broken off")
+
+
+def _arguments(request: OpenStream) -> dict[str, Any]:
+    arguments: dict[str, Any] = json.loads(request.body or "{}")
+    return arguments
+
+
+_SERVED: Final[Mapping[str, Callable[[OpenStream, Agent, StreamChannel], Coroutine[Any, Any, None]]]] = {
+    "download": _serve_download,
+    "upload": _serve_upload,
+}
+"""By kind; every other one is of lines."""

@@ -60,6 +60,7 @@ class Plans:
         self._disk, self._owner = disk, owner
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._merged: OrderedDict[str, Merged] = OrderedDict()
+        self._layers: OrderedDict[str, list[Layer]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, layers: Sequence[CachedLayer]) -> Plan:
@@ -76,6 +77,13 @@ class Plans:
         merged = self._merged.get(key) or merge(read_layers(self._disk, layers))
         self._remember(self._merged, key, merged, _KEPT_WHOLE)
         return merged
+
+    def layers(self, layers: Sequence[CachedLayer]) -> list[Layer]:
+        """The layers with their manifests; not to be changed."""
+        key = json.dumps([[layer.name, layer.checksum] for layer in layers])
+        found = self._layers.get(key) or read_layers(self._disk, layers)
+        self._remember(self._layers, key, found, _KEPT_WHOLE)
+        return found
 
     def folder(self, key: str) -> Path:
         return self._disk.root / PLANS / key

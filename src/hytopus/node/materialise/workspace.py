@@ -65,9 +65,9 @@ class Workspaces:
         self.how = how or abilities.best
         if self.how not in abilities:
             raise CannotMaterialise(how=self.how, why="the file system or the kernel cannot do it")
-        self._disk = cache.disk
+        self.disk = cache.disk
         self._cache = cache
-        self._site = Site(cache.disk, cache.owner, Plans(cache.disk, cache.owner), options_limit)
+        self.site = Site(cache.disk, cache.owner, Plans(cache.disk, cache.owner), options_limit)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._preparing = 0
 
@@ -91,7 +91,7 @@ class Workspaces:
         steps = Steps(instance_id)
         async with self._lock(instance_id):
             if discard_changes:
-                await asyncio.to_thread(self._disk.throw, self._site.instance(instance_id))
+                await asyncio.to_thread(self.disk.throw, self.site.instance(instance_id))
             request = Request(instance_id, layers, resolved.values, resolved.secrets | secrets, self.how)
             record = await self._run(request, lambda: self._prepare(request, steps))
         timings = {**steps.timings, "total": time.perf_counter() - began}
@@ -99,21 +99,46 @@ class Workspaces:
 
     async def reopen(self, instance_id: str) -> Prepared:
         """The directory as it was prepared before; raises `NotPrepared` where something of it is gone."""
-        return self._prepared(instance_id, await asyncio.to_thread(self._whole_record, instance_id), {})
+        return self._prepared(instance_id, await asyncio.to_thread(self.whole_record, instance_id), {})
 
     async def destroy(self, instance_id: str) -> None:
         """The instance's files are gone when this returns; the disk gets its room back soon after. Idempotent."""
         async with self._lock(instance_id):
-            await asyncio.to_thread(self._disk.throw, self._site.instance(instance_id))
-        self._disk.wake()
+            await asyncio.to_thread(self.disk.throw, self.site.instance(instance_id))
+        self.disk.wake()
+
+    async def alone(self, instance_id: str, work: Callable[[], _T]) -> _T:
+        """Change an instance's directory in a thread, to the end, while it is neither prepared nor destroyed."""
+        async with self._lock(instance_id):
+            thread = asyncio.ensure_future(asyncio.to_thread(work))
+            try:
+                return await asyncio.shield(thread)
+            finally:
+                await asyncio.wait([thread])
+                thread.exception()  # nobody else looks at it once the caller is cancelled
+                self.disk.wake()
 
     async def provenance(self, instance_id: str, glob: str = "**") -> list[Provenance]:
         """Where each matching path comes from; raises `NotPrepared`."""
         return await asyncio.to_thread(self._provenance, instance_id, glob)
 
+    def whole_record(self, instance_id: str) -> Record:
+        """What is written down of a directory; raises `NotPrepared` where something of it is gone. Reads the disk."""
+        record = records.read_record(self.site.instance(instance_id))
+        if record is None:
+            raise NotPrepared(instance=instance_id, why="nothing is written down of it")
+        for tree in trees_used(self.site, record):
+            if not tree.is_dir():
+                raise NotPrepared(instance=instance_id, why=f"{tree.relative_to(self.disk.root)} is gone")
+        return record
+
+    def layers_of(self, record: Record) -> list[CachedLayer]:
+        """Bottom first. Reads the disk."""
+        return [layer for use in record.layers if (layer := self._cache.layer(use.link))]
+
     def instances(self) -> list[str]:
         """Every instance with a directory. Reads the disk."""
-        return sorted(path.name for path in self._disk.instances.iterdir())
+        return sorted(path.name for path in self.disk.instances.iterdir())
 
     def in_use(self) -> frozenset[str]:
         """The links of the trees that instances are built of. Reads the disk."""
@@ -123,7 +148,7 @@ class Workspaces:
         """Drop rendered and squashed trees that no instance uses, and plans older than a week."""
         if not self._preparing:
             await asyncio.to_thread(self._collect)
-            self._disk.wake()
+            self.disk.wake()
 
     def _lock(self, instance_id: str) -> asyncio.Lock:
         return self._locks.setdefault(instance_id, asyncio.Lock())
@@ -139,19 +164,19 @@ class Workspaces:
             await asyncio.wait([thread])
             thread.exception()  # nobody else looks at it once the caller is cancelled
             self._preparing -= 1
-            self._disk.wake()
+            self.disk.wake()
 
     def _prepare(self, request: Request, steps: Steps) -> Record:
-        instance = self._site.instance(request.instance_id)
+        instance = self.site.instance(request.instance_id)
         how = existing_how(instance)
-        return prepare(self._site, request.by(how) if how else request, steps)
+        return prepare(self.site, request.by(how) if how else request, steps)
 
     def _prepared(self, instance_id: str, record: Record, timings: Mapping[str, float]) -> Prepared:
         return Prepared(
             instance_id,
             record.how,
-            mount_of(self._site, instance_id, record),
-            self._site.instance(instance_id),
+            mount_of(self.site, instance_id, record),
+            self.site.instance(instance_id),
             record.layers,
             timings,
             record.files,
@@ -160,22 +185,12 @@ class Workspaces:
             frozenset(record.secrets),
         )
 
-    def _whole_record(self, instance_id: str) -> Record:
-        record = records.read_record(self._site.instance(instance_id))
-        if record is None:
-            raise NotPrepared(instance=instance_id, why="nothing is written down of it")
-        for tree in trees_used(self._site, record):
-            if not tree.is_dir():
-                raise NotPrepared(instance=instance_id, why=f"{tree.relative_to(self._disk.root)} is gone")
-        return record
-
     def _provenance(self, instance_id: str, glob: str) -> list[Provenance]:
-        record = self._whole_record(instance_id)
-        layers = [layer for use in record.layers if (layer := self._cache.layer(use.link))]
-        return provenance(self._site, instance_id, record, layers, glob)
+        record = self.whole_record(instance_id)
+        return provenance(self.site, instance_id, record, self.layers_of(record), glob)
 
     def _records(self) -> list[Record]:
-        return [record for path in self._disk.instances.iterdir() if (record := records.read_record(path)) is not None]
+        return [record for path in self.disk.instances.iterdir() if (record := records.read_record(path)) is not None]
 
     def _collect(self) -> None:
         used = self._records()
@@ -186,6 +201,6 @@ class Workspaces:
         }
         old = time.time() - _PLAN_SECONDS
         for kind, names in keep.items():
-            for path in (self._disk.root / kind).iterdir():
+            for path in (self.disk.root / kind).iterdir():
                 if path.name not in names and (kind != PLANS or path.stat().st_mtime < old):
-                    self._disk.throw(path)
+                    self.disk.throw(path)

@@ -13,6 +13,7 @@ from hytopus.kit.logs import get_logger
 from hytopus.node.journal import Grave
 from hytopus.node.runner.errors import AgentFault
 from hytopus.node.runner.instance import Instance
+from hytopus.node.runner.rest import left_alone
 from hytopus.node.runner.waiting import finish, race
 
 log = get_logger(__name__)
@@ -24,6 +25,7 @@ async def destroy(instance: Instance, generation: int, *, superseded: bool = Fal
         instance.record, destroying=True, generation=generation, superseded=superseded, retry_at=None
     )
     await instance.write_down()
+    await left_alone(instance)
     delays = backoff(0.5, 60)
     while errors := await _undo(instance):
         log.warning("instance cannot be destroyed yet", instance=instance.id, errors=[str(error) for error in errors])

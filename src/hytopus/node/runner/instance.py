@@ -71,6 +71,8 @@ class Instance:
         self.renewed = asyncio.Event()
         self.lost_sight = False
         """The engine was away since the container was last seen running."""
+        self.still = asyncio.Lock()
+        """Held by whoever changes its files; see `rest.py`."""
         self.tasks: asyncio.TaskGroup | None = None
         """The runner's, for what goes on beside its activities."""
         self._following: asyncio.Task[None] | None = None

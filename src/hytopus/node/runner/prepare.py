@@ -14,6 +14,7 @@ from hytopus.node.cache.errors import UrlExpired
 from hytopus.node.runner.errors import UrlsNotRenewed
 from hytopus.node.runner.host import Built
 from hytopus.node.runner.instance import FRESH, Instance
+from hytopus.node.runner.rest import left_alone
 from hytopus.node.runner.stop import quiet
 from hytopus.node.runner.waiting import within
 from hytopus.node.runtime.base import PortTaken
@@ -46,6 +47,7 @@ async def prepare(instance: Instance, command: PrepareInstance) -> None:
         timings_ms={},
         **FRESH,
     )
+    await left_alone(instance)
     if not is_new:
         await quiet(instance)
     await require_free_ports(instance, command.ports)

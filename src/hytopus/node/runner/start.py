@@ -11,6 +11,7 @@ from hytopus.node.runner.errors import InstanceNotPrepared, ReadyTimeout
 from hytopus.node.runner.exits import Outcome, unrequested
 from hytopus.node.runner.instance import FRESH, Instance
 from hytopus.node.runner.prepare import ensure_image, require_free_ports
+from hytopus.node.runner.rest import left_alone
 from hytopus.node.runner.restarts import History
 from hytopus.node.runner.spec import spec_of
 from hytopus.node.runner.states import AT_REST
@@ -77,6 +78,7 @@ async def _launch_again(instance: Instance) -> ContainerState:
 async def _launch(instance: Instance, *, patience: float | None) -> ContainerState:
     host = instance.host
     began = host.clock.monotonic()
+    await left_alone(instance)
     await require_free_ports(instance, instance.record.assignment.ports)
     built = instance.built = instance.built or await host.directories.reopen(instance.id)
     instance.poked.clear()

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1chytopus/wire/v1/common.proto\x12\x0fhytopus.wire.v1\"\x9d\x01\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06remedy\x18\x03 \x01(\t\x12\x34\n\x06params\x18\x04 \x03(\x0b\x32$.hytopus.wire.v1.Problem.ParamsEntry\x1a-\n\x0bParamsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"C\n\x07Refused\x12)\n\x07problem\x18\x01 \x01(\x0b\x32\x18.hytopus.wire.v1.Problem\x12\r\n\x05retry\x18\x02 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1chytopus/wire/v1/common.proto\x12\x0fhytopus.wire.v1\"\xad\x01\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06remedy\x18\x03 \x01(\t\x12\x34\n\x06params\x18\x04 \x03(\x0b\x32$.hytopus.wire.v1.Problem.ParamsEntry\x12\x0e\n\x06status\x18\x05 \x01(\x03\x1a-\n\x0bParamsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"C\n\x07Refused\x12)\n\x07problem\x18\x01 \x01(\x0b\x32\x18.hytopus.wire.v1.Problem\x12\r\n\x05retry\x18\x02 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,9 +34,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROBLEM_PARAMSENTRY']._loaded_options = None
   _globals['_PROBLEM_PARAMSENTRY']._serialized_options = b'8\001'
   _globals['_PROBLEM']._serialized_start=50
-  _globals['_PROBLEM']._serialized_end=207
-  _globals['_PROBLEM_PARAMSENTRY']._serialized_start=162
-  _globals['_PROBLEM_PARAMSENTRY']._serialized_end=207
-  _globals['_REFUSED']._serialized_start=209
-  _globals['_REFUSED']._serialized_end=276
+  _globals['_PROBLEM']._serialized_end=223
+  _globals['_PROBLEM_PARAMSENTRY']._serialized_start=178
+  _globals['_PROBLEM_PARAMSENTRY']._serialized_end=223
+  _globals['_REFUSED']._serialized_start=225
+  _globals['_REFUSED']._serialized_end=292
 # @@protoc_insertion_point(module_scope)

@@ -915,7 +915,7 @@ Global___Ask: _TypeAlias = Ask  # noqa: Y015
 
 @_typing.final
 class OpenStream(_message.Message):
-    """Please open a Stream call with this id: `console` or `logs`."""
+    """Please open a Stream call with this id: `console`, `logs`, `download` or `upload`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -924,12 +924,15 @@ class OpenStream(_message.Message):
     INSTANCE_ID_FIELD_NUMBER: _builtins.int
     TAIL_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
     stream_id: _builtins.str
     kind: _builtins.str
     instance_id: _builtins.str
     tail: _builtins.int
     after: _builtins.int
     """Only lines with a greater number."""
+    body: _builtins.str
+    """Of a file: JSON arguments."""
     def __init__(
         self,
         *,
@@ -938,10 +941,11 @@ class OpenStream(_message.Message):
         instance_id: _builtins.str = ...,
         tail: _builtins.int = ...,
         after: _builtins.int = ...,
+        body: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "instance_id", b"instance_id", "kind", b"kind", "stream_id", b"stream_id", "tail", b"tail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "body", b"body", "instance_id", b"instance_id", "kind", b"kind", "stream_id", b"stream_id", "tail", b"tail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

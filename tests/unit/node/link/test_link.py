@@ -77,6 +77,14 @@ class Agent:
     async def send_line(self, instance_id: str, text: str) -> None:
         pass
 
+    async def download(self, instance_id: str, body: Mapping[str, Any]) -> AsyncIterator[bytes | Mapping[str, Any]]:
+        yield {}
+
+    async def upload(
+        self, instance_id: str, body: Mapping[str, Any], chunks: AsyncIterator[bytes]
+    ) -> Mapping[str, Any]:
+        return {}
+
 
 class PlayedBrain:
     """The Dialer; every dialled session lands in `arrivals`."""

@@ -118,13 +118,13 @@ def test_an_overlay_has_the_top_layer_first() -> None:
     assert overlay_options(mount, "i1") == {
         "type": "overlay",
         "device": "overlay",
-        "o": "lowerdir=/c/top:/c/bottom,upperdir=/i/upper,workdir=/i/work",
+        "o": "lowerdir=/c/top:/c/bottom,upperdir=/i/upper,workdir=/i/work,metacopy=off,redirect_dir=off",
     }
 
 
 def test_an_overlay_just_short_enough_is_taken() -> None:
     def mount(length: int) -> OverlayMount:
-        rest = len("lowerdir=,upperdir=/u,workdir=/w")
+        rest = len("lowerdir=,upperdir=/u,workdir=/w,metacopy=off,redirect_dir=off")
         return OverlayMount(["/" + "x" * (length - rest - 1)], "/u", "/w")
 
     assert len(overlay_options(mount(4095), "i1")["o"]) == 4095

@@ -14,6 +14,9 @@ from hytopus.node.runtime.docker.names import INSTANCE, NODE, name_of
 _LONGEST_OPTIONS: Final = 4095
 """mount(2) takes one page and silently cuts what is longer, which could cut off the upper directory."""
 
+_PLAIN: Final = "metacopy=off,redirect_dir=off"
+"""Whatever the kernel's defaults are: what the upper directory holds can be read without the mount."""
+
 _SPECIAL: Final = frozenset(":,\\")
 """Characters that mean something in the option string of an overlay."""
 
@@ -58,7 +61,7 @@ def overlay_options(mount: OverlayMount, instance_id: str) -> dict[str, str]:
             raise ContainerFault(
                 verb="mount the layers of", instance=instance_id, why=f"a special character in {path!r}"
             )
-    options = f"lowerdir={':'.join(mount.lower)},upperdir={mount.upper},workdir={mount.work}"
+    options = f"lowerdir={':'.join(mount.lower)},upperdir={mount.upper},workdir={mount.work},{_PLAIN}"
     if len(options.encode()) > _LONGEST_OPTIONS:
         why = f"the paths of {len(mount.lower)} layers are longer than the {_LONGEST_OPTIONS} bytes the kernel takes"
         raise ContainerFault(verb="mount the layers of", instance=instance_id, why=why)

@@ -1,0 +1,1 @@
+"""What instances' directories, template versions and drafts hold: listed, read, compared, and changed at rest."""
