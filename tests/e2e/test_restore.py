@@ -131,7 +131,7 @@ def goes_on(drill: Stack, before: dict[str, Any]) -> None:
 
 def runs_in(drill: Stack, name: str, *, after: int) -> bool:
     found = drill.instance(name)
-    return found["state"] == "running" and found["generation"] > after
+    return bool(found["state"] == "running" and found["generation"] > after)
 
 
 def settled(drill: Stack) -> bool:
