@@ -17,6 +17,7 @@ for _name, _path, _help in (
     ("dev-mode", "node_steer:dev_mode", "Fetch templates anew for every instance."),
     ("purge", "node_steer:purge", "Throw away cached templates."),
     ("change", "node_steer:change", "Change its name, region, tags or slots."),
+    ("revoke", "node_steer:revoke", "End its identity at once."),
     ("remove", "node_steer:remove", "Take it out of the network."),
     ("join", "node_local:join", "Make this machine a node."),
     ("run", "node_local:run", "Run the agent on this machine."),

@@ -114,17 +114,33 @@ async def remove(name: str, /, *, force: bool = False, yes: bool = False, option
     say(f"Removed {plain(name)}.")
 
 
-async def join_token(name: str | None = None, /, *, expires: str = "15m", options: Options = DEFAULTS) -> None:
+async def revoke(name: str, /, *, yes: bool = False, options: Options = DEFAULTS) -> None:
+    """End a node's identity at once: its session is cut and its certificates are refused. What runs there goes on."""
+    confirm(f"Revoke the identity of the node {name}?", yes=yes)
+    async with connect(options) as api:
+        await api.post(at("nodes", name, "revoke"))
+    say(f"Revoked {plain(name)}. To take it in again: `hytopus node token {plain(name)} --rejoin`.")
+
+
+async def join_token(
+    name: str | None = None, /, *, rejoin: bool = False, expires: str = "15m", options: Options = DEFAULTS
+) -> None:
     """Allow one machine to become a node: gives the command to run there.
 
     Parameters
     ----------
     name
         The name the machine must take; without it, whoever joins chooses.
+    rejoin
+        The machine takes the place of the node of that name: it was installed anew, or its identity was revoked.
     expires
         How long the token may be used, e.g. 15m.
     """
-    body = {"node_name": name, "lifetime_s": int(duration(expires, "--expires").total_seconds())}
+    body = {
+        "node_name": name,
+        "rejoin": rejoin or None,
+        "lifetime_s": int(duration(expires, "--expires").total_seconds()),
+    }
     async with connect(options) as api:
         token = await api.post("/nodes/join-tokens", _given(body))
     if options.json:

@@ -26,6 +26,7 @@ from hytopus.brain.gateway.server import open_gateway
 from hytopus.brain.gateway.settings import GatewaySettings
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import State, Wanted
+from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.games.definition import Game, Image
@@ -166,10 +167,19 @@ class Brain:
                 yield gateway
             await peers.close()
 
-    async def token(self, *, name: str | None = None, lifetime: timedelta = timedelta(minutes=15)) -> str:
+    async def token(
+        self, *, name: str | None = None, rejoins: str | None = None, lifetime: timedelta = timedelta(minutes=15)
+    ) -> str:
         async with self.database.write() as session:
+            former = await session.get(Node, rejoins) if rejoins else None
             text, _ = await authority_commands.create_join_token(
-                session, self.authority, actor=SYSTEM, at=self.clock.now(), node_name=name, lifetime=lifetime
+                session,
+                self.authority,
+                actor=SYSTEM,
+                at=self.clock.now(),
+                node_name=name,
+                rejoins=former,
+                lifetime=lifetime,
             )
         return text
 

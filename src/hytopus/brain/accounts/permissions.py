@@ -82,6 +82,7 @@ TABLE: Final[Mapping[tuple[str, str], Role | None]] = {
     ("POST", "/nodes/{node}/dev-mode"): OPERATOR,
     ("POST", "/nodes/{node}/drain"): OPERATOR,
     ("POST", "/nodes/{node}/purge"): OPERATOR,
+    ("POST", "/nodes/{node}/revoke"): ADMIN,
     ("POST", "/nodes/{node}/uncordon"): OPERATOR,
     ("POST", "/nodes/{node}/undrain"): OPERATOR,
     ("GET", "/status"): VIEWER,

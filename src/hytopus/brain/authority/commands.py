@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.actor import Actor, ActorKind
-from hytopus.brain.activity.commands import audit
+from hytopus.brain.activity.commands import audit, record
 from hytopus.brain.authority.ca import Authority, NodeIdentity, key_fingerprint, read_signing_request
 from hytopus.brain.authority.errors import (
     CertificateRevoked,
@@ -22,6 +22,7 @@ from hytopus.brain.authority.errors import (
     JoinTokenUsed,
 )
 from hytopus.brain.authority.models import JoinToken, NodeCertificate
+from hytopus.brain.db.signals import signal
 from hytopus.brain.nodes import commands as nodes
 from hytopus.brain.nodes import queries as node_queries
 from hytopus.brain.nodes.models import Node
@@ -41,20 +42,25 @@ async def create_join_token(
     actor: Actor,
     at: datetime,
     node_name: str | None = None,
+    rejoins: Node | None = None,
     lifetime: timedelta = TOKEN_LIFETIME,
 ) -> tuple[str, JoinToken]:
-    """The token's text, shown once, and its record. The text also pins the Brain's CA."""
+    """The token's text, shown once, and its record. The text also pins the Brain's CA.
+
+    With `rejoins`, the machine that uses it takes that node's place, and the node's former identity ends.
+    """
     secret = secrets.token_urlsafe(32)
     token = JoinToken(
         secret_hash=_hash(secret),
         node_name=node_name,
+        rejoins=rejoins.id if rejoins else None,
         created_by=actor.name,
         created_at=at,
         expires_at=at + lifetime,
     )
     session.add(token)
     await session.execute(delete(JoinToken).where(JoinToken.expires_at < at - _KEEP_SPENT))
-    after = {"expires_at": token.expires_at.isoformat(), "node_name": node_name}
+    after = {"expires_at": token.expires_at.isoformat(), "node_name": node_name, "rejoins": token.rejoins}
     audit(session, actor, "node.create_join_token", node_name or "any", at=at, after=after)
     return str(JoinSecret(secret, authority.fingerprint)), token
 
@@ -73,7 +79,10 @@ async def join(
         raise JoinTokenExpired(expires_at=token.expires_at.isoformat())
     if token.node_name not in (None, request.node_name):
         raise JoinTokenForOther(wanted=token.node_name, name=request.node_name)
-    node = await nodes.join(session, request.node_name, at=at, address=address)
+    if token.rejoins is not None:
+        node = await _take_over(session, token.rejoins, at=at, address=address)
+    else:
+        node = await nodes.join(session, request.node_name, at=at, address=address)
     token.used_at, token.node_id, token.key_hash = at, node.id, key_hash
     audit(session, Actor(ActorKind.NODE, node.id, node.name, address), "node.join", node.name, at=at)
     return _sign(session, authority, node, csr, at)
@@ -95,9 +104,13 @@ async def check_certificate(
 ) -> None:
     """Raise `CertificateRevoked` unless this certificate still counts. `issued_at` is what it says itself."""
     certificate = await session.get(NodeCertificate, serial)
+    node = await node_queries.get(session, node_id)
+    counts_from = certificate.issued_at if certificate is not None else issued_at
+    if node is not None and node.revoked_at and (counts_from is None or counts_from < node.revoked_at):
+        raise CertificateRevoked(cause=f"it was revoked at {node.revoked_at.isoformat()}")
     if certificate is None and issued_at is not None and await _forgotten(session, node_id, issued_at):
         return
-    if await node_queries.get(session, node_id) is None:
+    if node is None:
         raise CertificateRevoked(cause="the node was removed")
     if certificate is None or certificate.node_id != node_id:
         raise CertificateRevoked(cause="this Brain has no record of it")
@@ -130,6 +143,27 @@ async def use_certificate(
     await session.execute(
         delete(NodeCertificate).where(NodeCertificate.node_id == node_id, NodeCertificate.expires_at < at)
     )
+
+
+def revoke(session: AsyncSession, node: Node, *, actor: Actor, at: datetime) -> None:
+    """End its identity at once: every session of it is cut, at every Brain, and no certificate of it counts."""
+    node.revoked_at = at
+    message = f"The identity of node {node.name} was revoked."
+    record(session, "node.revoked", subject=("node", node.id), message=message, at=at, actor=actor)
+    audit(session, actor, "node.revoke", node.name, at=at)
+    signal(session, "node", node.id)
+
+
+async def _take_over(session: AsyncSession, node_id: str, *, at: datetime, address: str) -> Node:
+    """The node's name, settings and instances go on; whoever was it before is refused from now on."""
+    node = await node_queries.get(session, node_id, lock=True)
+    if node is None:
+        raise JoinTokenInvalid
+    node.revoked_at, node.agent_id = at, ""
+    message = f"Another machine took the place of node {node.name}."
+    record(session, "node.rejoined", subject=("node", node.id), message=message, at=at, data={"from": address})
+    signal(session, "node", node.id)
+    return node
 
 
 async def _forgotten(session: AsyncSession, node_id: str, issued_at: datetime) -> bool:

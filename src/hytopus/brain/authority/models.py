@@ -20,6 +20,8 @@ class JoinToken(Base):
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     node_name: Mapped[str | None] = mapped_column(String(64))
     """The only name the machine may take; None leaves the choice to whoever joins."""
+    rejoins: Mapped[str | None] = mapped_column(String(16))
+    """The node whose place the machine takes: it was installed anew, or is another one."""
     created_by: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)

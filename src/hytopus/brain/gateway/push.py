@@ -6,6 +6,9 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hytopus.brain.authority.commands import check_certificate
 from hytopus.brain.authority.errors import CertificateRevoked
 from hytopus.brain.db.signals import Subscription
 from hytopus.brain.gateway.gateway import URL_LIFETIME_S, Gateway
@@ -70,10 +73,13 @@ class Pusher:
             node = await nodes.get(reading, self._session.node_id)
             commands = await commands_for(reading, self._session.node_id) if node is not None else []
             mine = await is_current(reading, self._session.node_id, self._session.id)
-        if node is None:
-            await self._session.channel.send(Refused(problem_of(CertificateRevoked(cause="the node was removed"))))
+            refusal = await self._refusal(reading)
+        if refusal is not None:
+            log.warning("session cut", node=self._session.node_id, cause=str(refusal))
+            await self._session.channel.send(Refused(problem_of(refusal)))
             await self._session.channel.close()
             return True
+        assert node is not None, "else it was removed"
         if not mine:
             log.info("node has found another Brain", node=self._session.node_id)
             self._session.replaced = True
@@ -85,6 +91,18 @@ class Pusher:
         self._sent &= {_key(command) for command in commands}
         missing = [command for command in commands if _key(command) not in self._sent]
         return all([await self._send(command) for command in missing])
+
+    async def _refusal(self, reading: AsyncSession) -> CertificateRevoked | None:
+        """Why this session may not go on: its node was removed or revoked, perhaps at another Brain."""
+        node = await nodes.get(reading, self._session.node_id)
+        if node is None:
+            return CertificateRevoked(cause="the node was removed")
+        try:
+            if self._session.serial and node.revoked_at is not None:
+                await check_certificate(reading, node.id, self._session.serial)
+        except CertificateRevoked as error:
+            return error
+        return None
 
     async def _send(self, command: InstanceCommand) -> bool:
         try:

@@ -21,10 +21,12 @@ TAKE_OVER_S: Final = 10.0
 class LiveSession:
     """A session that stands: how to reach the node, and who waits for its answers."""
 
-    def __init__(self, node_id: str, channel: BrainChannel) -> None:
+    def __init__(self, node_id: str, channel: BrainChannel, serial: str = "") -> None:
         self.id = new_id()
         self.node_id = node_id
         self.channel = channel
+        self.serial = serial
+        """Of the certificate it stands on."""
         self.stands = False
         """The node has been welcomed; before that nothing may be asked of it."""
         self.replaced = False

@@ -71,7 +71,7 @@ async def _serve(channel: BrainChannel, peer: Peer, gateway: Gateway) -> None:
     if message is None:
         return
     await _check(peer, gateway, message)
-    live = LiveSession(peer.node_id, channel)
+    live = LiveSession(peer.node_id, channel, peer.serial)
     await gateway.sessions.enter(live)
     try:
         interval = await _register(live, peer, gateway, message)

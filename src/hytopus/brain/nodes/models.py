@@ -45,6 +45,8 @@ class Node(Placed, Base):
     port_first: Mapped[int] = mapped_column(default=0)
     port_last: Mapped[int] = mapped_column(default=0)
 
+    revoked_at: Mapped[datetime | None]
+    """Certificates signed before are refused."""
     relearn: Mapped[bool] = mapped_column(default=False)
     """The Brain came back from a backup and has not yet asked this node what happened since."""
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
