@@ -509,6 +509,10 @@ export type CreateJoinToken = {
      * Node Name
      */
     node_name?: string | null;
+    /**
+     * Rejoin
+     */
+    rejoin?: boolean;
 };
 
 /**
@@ -4401,6 +4405,10 @@ export type CreateJoinTokenData = {
 
 export type CreateJoinTokenErrors = {
     /**
+     * `node_not_found`
+     */
+    404: Problem;
+    /**
      * `bad_node_name`
      */
     422: Problem;
@@ -4669,6 +4677,40 @@ export type PurgeNodeResponses = {
 };
 
 export type PurgeNodeResponse = PurgeNodeResponses[keyof PurgeNodeResponses];
+
+export type RevokeNodeData = {
+    body?: never;
+    path: {
+        /**
+         * Node
+         */
+        node: string;
+    };
+    query?: never;
+    url: '/api/v1/nodes/{node}/revoke';
+};
+
+export type RevokeNodeErrors = {
+    /**
+     * `node_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type RevokeNodeError = RevokeNodeErrors[keyof RevokeNodeErrors];
+
+export type RevokeNodeResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type RevokeNodeResponse = RevokeNodeResponses[keyof RevokeNodeResponses];
 
 export type UncordonNodeData = {
     body?: never;
