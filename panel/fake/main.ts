@@ -9,7 +9,7 @@ const PORT = Number(process.env.PORT ?? 8499)
 const CYCLE: State[] = ['running', 'stopping', 'stopped', 'starting']
 
 const now = () => new Date().toISOString()
-const user = { id: 'u1', name: 'admin', role: 'admin', disabled: false, scope: { regions: [], tags: [] }, second_factor: false, created_at: now(), last_login_at: now() }
+const user = { id: 'u1', name: 'admin', role: 'admin', disabled: false, scope: { regions: [], tags: [] }, external: false, second_factor: false, created_at: now(), last_login_at: now() }
 const instances: InstanceSummary[] = Array.from({ length: COUNT }, (_, index) => ({
   id: `i${String(index).padStart(5, '0')}`,
   name: `server-${String(index).padStart(5, '0')}`,

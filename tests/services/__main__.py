@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.services import chromium, docker, postgres
+from tests.services import chromium, docker, oidc, postgres
 from tests.services.machine import is_ours, say
 from tests.services.programs import ensure_xfs
 
@@ -16,6 +16,7 @@ def main() -> None:
     if not docker.engine_answers():
         docker.ensure_installed()
     ensure_xfs()
+    oidc.ensure_installed()
 
 
 if __name__ == "__main__":

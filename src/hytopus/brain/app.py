@@ -19,6 +19,7 @@ from hytopus.brain.accounts.errors import (
     SecondFactorMissing,
 )
 from hytopus.brain.accounts.logins import LoginThrottle
+from hytopus.brain.accounts.oidc.provider import Provider
 from hytopus.brain.accounts.passwords import Passwords
 from hytopus.brain.accounts.permissions import TABLE, permissions_of
 from hytopus.brain.accounts.roles import Role
@@ -67,6 +68,8 @@ class Parts:
     usage: Usage
     extra: Mapping[str, Any]
     accounts: AccountSettings = field(default_factory=AccountSettings)
+    oidc: Provider | None = None
+    """Single sign-on, where it is set up."""
 
 
 def build_app(
@@ -117,6 +120,7 @@ def _fill_state(app: FastAPI, parts: Parts, table: Mapping[tuple[str, str], Role
         on_change=audit.on_change,
         on_refusal=audit.on_refusal,
     )
+    app.state.oidc = parts.oidc
     app.state.account_settings = parts.accounts
     app.state.passwords = parts.passwords
     app.state.logins = LoginThrottle(parts.clock)

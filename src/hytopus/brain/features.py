@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hytopus.brain.accounts.api import router as accounts
+from hytopus.brain.accounts.oidc.api import router as single_sign_on
 from hytopus.brain.accounts.second_factor_api import router as second_factor
 from hytopus.brain.accounts.session_api import router as sessions
 from hytopus.brain.activity.api import router as activity
@@ -27,6 +28,7 @@ from hytopus.brain.templates.upload_api import router as uploads
 API: Final = (
     accounts,
     second_factor,
+    single_sign_on,
     sessions,
     activity,
     authority,

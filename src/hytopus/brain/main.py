@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from hytopus.brain import tls
 from hytopus.brain.accounts.commands import ensure_admin
+from hytopus.brain.accounts.oidc.provider import open_provider
 from hytopus.brain.accounts.passwords import Passwords
 from hytopus.brain.activity.redact import Redaction
 from hytopus.brain.app import Parts, build_app
@@ -116,6 +117,7 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
                     "redaction": Redaction(settings.audit.redact),
                 },
                 accounts=settings.accounts,
+                oidc=await asyncio.to_thread(open_provider, settings.oidc, clock),
             ),
             API,
             outside=OUTSIDE,

@@ -14,6 +14,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from hytopus.brain.accounts.oidc.settings import OidcSettings
 from hytopus.brain.accounts.settings import AccountSettings
 from hytopus.brain.activity.settings import AuditSettings
 from hytopus.brain.backups.keys import KeyFiles
@@ -90,6 +91,7 @@ class BrainSettings(BaseSettings):
     http: HttpSettings = HttpSettings()
     storage: StorageSettings = StorageSettings()
     accounts: AccountSettings = AccountSettings()
+    oidc: OidcSettings = OidcSettings()
     sealing: SealingSettings = SealingSettings()
     gateway: GatewaySettings = GatewaySettings()
     nodes: NodeSettings = NodeSettings()

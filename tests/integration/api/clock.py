@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 class StepClock:
     """`advance` wakes whoever sleeps no longer than that."""
 
-    def __init__(self) -> None:
-        self._now = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+    def __init__(self, start: datetime = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)) -> None:
+        self._now = start
         self._elapsed = 0.0
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.accounts import commands as accounts
 from hytopus.brain.accounts.api import router as accounts_api
+from hytopus.brain.accounts.oidc.api import router as oidc_api
+from hytopus.brain.accounts.oidc.provider import Provider
 from hytopus.brain.accounts.passwords import Passwords
 from hytopus.brain.accounts.permissions import TABLE
 from hytopus.brain.accounts.roles import Role
@@ -35,7 +37,8 @@ from hytopus.games.definition import Game
 from hytopus.storage.base import ObjectStore
 from tests.integration.api.clock import StepClock
 
-FEATURES = (accounts_api, second_factor_api, sessions_api, activity_api, games_api, templates_api, uploads_api)
+ACCOUNTS = (accounts_api, second_factor_api, sessions_api, oidc_api)
+FEATURES = (*ACCOUNTS, activity_api, games_api, templates_api, uploads_api)
 PASSWORD = "correct-horse-battery"
 
 GAMES = Catalogue(
@@ -90,6 +93,8 @@ async def open_world(
     outside: Sequence[APIRouter] = (),
     extra: Mapping[str, Any] | None = None,
     account_settings: AccountSettings | None = None,
+    oidc: Provider | None = None,
+    listen: str = "127.0.0.1:0",
 ) -> AsyncIterator[World]:
     """The features' API; `more` are routers of the test's own, with their rows in `table`."""
     passwords, streams = Passwords(cheap=True), Streams(clock)
@@ -98,12 +103,11 @@ async def open_world(
     async def usage(_session: AsyncSession, template_id: str | None) -> dict[tuple[str, str], list[str]]:
         return {key: names for key, names in used.items() if template_id in (None, key[0])}
 
-    parts = Parts(
-        database, clock, store, streams, passwords, GAMES, usage, extra or {}, account_settings or AccountSettings()
-    )
+    settings = account_settings or AccountSettings()
+    parts = Parts(database, clock, store, streams, passwords, GAMES, usage, extra or {}, settings, oidc)
     rows = _rows([*features, *more]) | dict(table or {})
     app = build_app(parts, [*features, *more], outside=outside, table=rows)
-    async with WebServer.open(app, HttpSettings(listen="127.0.0.1:0")) as web:
+    async with WebServer.open(app, HttpSettings(listen=listen)) as web:
         world = World(web.url, app, database, clock, store, streams, used)
         try:
             await _people(world, passwords)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
+from hytopus.brain.accounts.models import Token, User
 from hytopus.brain.db.base import Base
 from hytopus.brain.db.engine import Database
 from hytopus.brain.db.migrate import migrate
@@ -42,3 +43,25 @@ async def test_migrating_twice_changes_nothing(empty: Database) -> None:
     await migrate(empty)
     async with empty.read() as session:
         assert (await session.execute(text("SELECT count(*) FROM alembic_version"))).scalar_one() == 1
+
+
+async def test_what_is_there_outlives_every_migration(empty: Database) -> None:
+    await migrate(empty, "0002")
+    async with empty.write() as session:
+        await session.execute(
+            text(
+                "INSERT INTO users (id, name, password_hash, role, disabled, created_at)"
+                " VALUES ('u', 'old', 'x', 'admin', false, '2026-01-01 00:00:00')"
+            )
+        )
+        await session.execute(
+            text(
+                "INSERT INTO tokens (id, user_id, kind, name, token_hash, hint, role, created_at, last_address)"
+                " VALUES ('t', 'u', 'api', 'ci', 'h', 'hyt_', 'admin', '2026-01-01 00:00:00', '')"
+            )
+        )
+    await migrate(empty)
+    async with empty.read() as session:
+        token, user = (await session.execute(select(Token, User).join(User, User.id == Token.user_id))).one()
+    assert (user.name, user.scope, user.second_factor, user.external) == ("old", {}, False, False)
+    assert (token.name, token.scopes, token.id_token) == ("ci", [], None)

@@ -1,5 +1,5 @@
 /** Who is signed in, and what that allows. The login itself is a cookie that scripts cannot read. */
-import { getMe, login, logout, type Me, type Role } from '~/api'
+import { endSingleSignOnSession, getMe, login, logout, type Me, type Role } from '~/api'
 
 const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 }
 
@@ -28,10 +28,14 @@ async function signIn(name: string, password: string, code: string | null = null
   expired.value = false
 }
 
-async function signOut(): Promise<void> {
-  await ask(logout()).catch(() => undefined)
+/** Ends the login, at the provider of single sign-on too; gives the address where that is done. */
+async function signOut(): Promise<string | null> {
+  const external = me.value?.user.external
+  const elsewhere = external ? await ask(endSingleSignOnSession()).catch(() => null) : null
+  if (!elsewhere) await ask(logout()).catch(() => undefined)
   me.value = null
   useLive().disconnectLive()
+  return elsewhere?.url ?? null
 }
 
 export function useSession() {

@@ -6,7 +6,7 @@ from fastapi import Request, Response
 from sqlalchemy import select
 
 from hytopus.brain.accounts import commands, queries, second_factor
-from hytopus.brain.accounts.dependencies import COOKIE, ActorDep, PasswordsDep, PrincipalDep
+from hytopus.brain.accounts.dependencies import ActorDep, PasswordsDep, PrincipalDep, forget_cookie, set_cookie
 from hytopus.brain.accounts.errors import (
     ExpiryInThePast,
     InvalidCredentials,
@@ -83,8 +83,7 @@ async def login(
     throttle.forget_code(user.id)
     assert token.expires_at is not None, "a login always ends"
     if body.cookie:
-        secure = request.url.scheme == "https"
-        response.set_cookie(COOKIE, secret, httponly=True, samesite="strict", secure=secure, path="/")
+        set_cookie(response, secret, secure=request.url.scheme == "https")
     return LoginOut(
         token=None if body.cookie else secret, expires_at=token.expires_at, user=UserOut.model_validate(user)
     )
@@ -95,7 +94,7 @@ async def logout(response: Response, session: WriteDep, clock: ClockDep, princip
     """End this login at once. An API token is revoked by it too."""
     user = await queries.get_user(session, principal.actor.id)
     await commands.revoke_token(session, user, principal.token_id, actor=principal.actor, at=clock.now())
-    response.delete_cookie(COOKIE, path="/")
+    forget_cookie(response)
 
 
 @router.get("/me")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyCookie, HTTPBearer
 
 from hytopus.brain.accounts.commands import touch
@@ -90,6 +90,15 @@ ActorDep = Annotated[Actor, Depends(_actor)]
 PasswordsDep = Annotated[Passwords, Depends(_passwords)]
 
 
+def set_cookie(response: Response, secret: str, *, secure: bool) -> None:
+    """The panel's login, which scripts cannot read and other sites cannot send."""
+    response.set_cookie(COOKIE, secret, httponly=True, samesite="strict", secure=secure, path="/")
+
+
+def forget_cookie(response: Response) -> None:
+    response.delete_cookie(COOKIE, path="/")
+
+
 async def _authenticate(
     request: Request, database: Database, secret: str, now: datetime, *, by_cookie: bool
 ) -> Principal:
@@ -108,7 +117,7 @@ async def _authenticate(
 def _principal_of(request: Request, token: Token, user: User, *, by_cookie: bool) -> Principal:
     settings: AccountSettings = request.app.state.account_settings
     actor = Actor(ActorKind.USER, user.id, user.name, address_of(request), request.state.request_id)
-    takes = token.kind is TokenKind.SESSION and user.role in settings.require_second_factor
+    takes = token.kind is TokenKind.SESSION and token.id_token is None and user.role in settings.require_second_factor
     return Principal(
         actor,
         narrower(token.role, user.role),

@@ -32,6 +32,12 @@ class LoginThrottle:
         if wait:
             raise TooManyAttempts(retry_after=wait)
 
+    def take_address(self, address: str) -> None:
+        """Count a login that is begun elsewhere; raises `TooManyAttempts`."""
+        wait = self._addresses.take(address)
+        if wait:
+            raise TooManyAttempts(retry_after=wait)
+
     def forget(self, name: str, address: str) -> None:
         """The password was right: the attempts before it were the user's own."""
         self._names.give_back(name)

@@ -25,7 +25,7 @@ class TokenKind(StrEnum):
 
 class User(Base):
     __tablename__ = "users"
-    __table_args__ = (UniqueConstraint("name"),)
+    __table_args__ = (UniqueConstraint("name"), Index("uq_users_subject", "issuer", "subject", unique=True))
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(64))
@@ -36,11 +36,19 @@ class User(Base):
     disabled: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     last_login_at: Mapped[datetime | None]
+    issuer: Mapped[str | None] = mapped_column(String(255))
+    subject: Mapped[str | None] = mapped_column(String(255))
+    """Who he is for the provider of single sign-on; None for a user who was made here."""
     totp_secret: Mapped[str | None] = mapped_column(Sealed("users.totp_secret"))
     """Of the authenticator app; counts from `second_factor_at` on."""
     second_factor_at: Mapped[datetime | None]
     totp_period: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     """Of the last code used: neither it nor an earlier one is good again."""
+
+    @property
+    def external(self) -> bool:
+        """Whether he comes from a provider, with a role that the provider decides."""
+        return self.subject is not None
 
     @property
     def second_factor(self) -> bool:
@@ -79,3 +87,19 @@ class Token(Base):
     expires_at: Mapped[datetime | None] = mapped_column(index=True)
     last_used_at: Mapped[datetime | None]
     last_address: Mapped[str] = mapped_column(String(64), default="")
+    id_token: Mapped[str | None] = mapped_column(Sealed("tokens.id_token"))
+    """Of a login by single sign-on; with it, that login is ended at the provider too."""
+
+
+class OidcLogin(Base):
+    """A login that was begun and is now at the provider. Of what comes back, only SHA-256 is kept."""
+
+    __tablename__ = "oidc_logins"
+
+    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    binding_hash: Mapped[str] = mapped_column(String(64))
+    """Of the cookie of the browser that began."""
+    secrets: Mapped[dict[str, str]] = mapped_column(Sealed("oidc_logins.secrets"))
+    """`nonce` and `verifier`."""
+    next: Mapped[str] = mapped_column(String(500))
+    expires_at: Mapped[datetime] = mapped_column(index=True)

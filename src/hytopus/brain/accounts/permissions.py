@@ -85,6 +85,10 @@ TABLE: Final[Mapping[tuple[str, str], Role | None]] = {
     ("POST", "/nodes/{node}/revoke"): ADMIN,
     ("POST", "/nodes/{node}/uncordon"): OPERATOR,
     ("POST", "/nodes/{node}/undrain"): OPERATOR,
+    ("GET", "/oidc"): PUBLIC,
+    ("GET", "/oidc/callback"): PUBLIC,
+    ("GET", "/oidc/login"): PUBLIC,
+    ("POST", "/oidc/logout"): VIEWER,
     ("GET", "/status"): VIEWER,
     ("GET", "/templates"): VIEWER,
     ("GET", "/templates/{template_id}"): VIEWER,
@@ -118,12 +122,13 @@ BEFORE_ENROLMENT: Final = frozenset(
         ("POST", "/me/password"),
         ("POST", "/me/second-factor"),
         ("POST", "/me/second-factor/confirm"),
+        ("POST", "/oidc/logout"),
     }
 )
 """All that is open to a login whose role takes a second factor, until there is one."""
 
 
-_OWN: Final = ("/logout", "/me")
+_OWN: Final = ("/logout", "/me", "/oidc/logout")
 _SHARED: Final = frozenset(
     {
         ("GET", "/events"),

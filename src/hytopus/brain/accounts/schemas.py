@@ -73,6 +73,8 @@ class UserOut(Output):
     scope: ScopeOut
     """What an operator or viewer is limited to."""
     disabled: bool
+    external: bool
+    """Whether he comes from the provider of single sign-on, which decides his role."""
     second_factor: bool
     """Whether a login takes a code beside the password."""
     created_at: datetime
@@ -195,3 +197,13 @@ class SessionOut(Output):
 class NewTokenOut(TokenOut):
     token: str
     """The secret. It is shown this once."""
+
+
+class OidcOut(Output):
+    enabled: bool
+    title: str
+
+
+class OidcLogoutOut(Output):
+    url: str | None
+    """Where the browser goes to end its login at the provider too."""

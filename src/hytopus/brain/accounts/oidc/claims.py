@@ -1,0 +1,108 @@
+"""What an ID token must say, and what its claims are worth. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from hytopus.brain.accounts.oidc.errors import BadIdToken, OidcNotAdmitted
+from hytopus.brain.accounts.oidc.settings import Grant, OidcSettings
+from hytopus.brain.accounts.roles import Role
+from hytopus.kit.ids import is_name
+
+LEEWAY_SECONDS: Final = 60
+"""How far the clocks may be apart."""
+FRESH_SECONDS: Final = 600
+"""How old a token may be: it was made for a login that has just begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom the provider means, and as what he comes."""
+
+    issuer: str
+    subject: str
+    name: str
+    role: Role
+    scope: dict[str, list[str]]
+
+
+def check(claims: Mapping[str, Any], settings: OidcSettings, *, nonce: str, now: datetime) -> None:
+    """Raises `BadIdToken`. The signature was checked before. OpenID Connect Core 1.0, 3.1.3.7."""
+    if claims.get("iss") != settings.issuer:
+        raise BadIdToken(why=f"it is from {claims.get('iss')!r}")
+    audience = claims.get("aud")
+    audiences = [audience] if isinstance(audience, str) else audience
+    if not isinstance(audiences, list) or settings.client_id not in audiences:
+        raise BadIdToken(why="it is meant for somebody else")
+    if claims.get("azp", settings.client_id) != settings.client_id or (len(audiences) > 1 and "azp" not in claims):
+        raise BadIdToken(why="it was made for somebody else")
+    if claims.get("nonce") != nonce:
+        raise BadIdToken(why="it belongs to another login")
+    if not isinstance(claims.get("sub"), str) or not claims["sub"]:
+        raise BadIdToken(why="it names nobody")
+    _check_times(claims, now.timestamp())
+
+
+def _check_times(claims: Mapping[str, Any], now: float) -> None:
+    expires, issued = claims.get("exp"), claims.get("iat")
+    if not isinstance(expires, int | float) or not isinstance(issued, int | float):
+        raise BadIdToken(why="it does not say when it was made and when it ends")
+    if expires <= now - LEEWAY_SECONDS:
+        raise BadIdToken(why="it has expired")
+    if issued > now + LEEWAY_SECONDS or issued < now - FRESH_SECONDS:
+        raise BadIdToken(why="it was not made just now")
+
+
+def person_of(claims: Mapping[str, Any], settings: OidcSettings) -> Person:
+    """Raises `OidcNotAdmitted` where no role follows from the claims."""
+    name = name_of(claims, settings)
+    grants = [settings.grants[value] for value in _values(claims, settings.role_claim) if value in settings.grants]
+    if not grants and settings.default_role is None:
+        raise OidcNotAdmitted(name=name, why=f"none of its {settings.role_claim} stands for a role")
+    if not grants:
+        grants = [Grant.model_construct(role=settings.default_role, regions=[], tags=[])]
+    role = max((grant.role for grant in grants), key=_rank)
+    scope = _scope([grant for grant in grants if grant.role is role])
+    return Person(settings.issuer, str(claims["sub"]), name, role, scope)
+
+
+def name_of(claims: Mapping[str, Any], settings: OidcSettings) -> str:
+    """A user name out of the claim, made of the letters that user names may have."""
+    claim = claims.get(settings.name_claim)
+    if settings.name_claim == "email" and claims.get("email_verified") is not True:
+        raise OidcNotAdmitted(name=str(claim), why="the provider has not verified that address")
+    name = re.sub(r"[^a-z0-9_-]+", "-", str(claim or "").lower().partition("@")[0]).strip("-_")[:64].strip("-_")
+    if not is_name(name):
+        raise OidcNotAdmitted(name=str(claims["sub"]), why=f"its {settings.name_claim} is no name")
+    return name
+
+
+def _scope(grants: Sequence[Grant]) -> dict[str, list[str]]:
+    """The regions and the tags of all grants; none where one of them has no limits."""
+    if any(not grant.regions and not grant.tags for grant in grants):
+        return {}
+    parts = {
+        "regions": sorted({region for grant in grants for region in grant.regions}),
+        "tags": sorted({tag for grant in grants for tag in grant.tags}),
+    }
+    return {name: values for name, values in parts.items() if values}
+
+
+def _values(claims: Mapping[str, Any], path: str) -> list[str]:
+    """The claim's texts; a claim of that very name goes before a way inside."""
+    value: Any = claims.get(path)
+    if value is None:
+        value = claims
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+    if isinstance(value, str):
+        return [value]
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _rank(role: Role) -> int:
+    return sum(role.includes(other) for other in Role)

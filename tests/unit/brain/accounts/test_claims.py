@@ -1,0 +1,96 @@
+"""What claims are worth: names, roles, limits; and what a setting must say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from hytopus.brain.accounts.oidc.claims import person_of
+from hytopus.brain.accounts.oidc.commands import safe_path
+from hytopus.brain.accounts.oidc.errors import OidcNotAdmitted
+from hytopus.brain.accounts.oidc.settings import OidcSettings
+from hytopus.brain.accounts.roles import Role
+from hytopus.kit.ids import is_name
+
+BASE: dict[str, Any] = {
+    "issuer": "https://id.example.org",
+    "client_id": "hytopus",
+    "public_url": "https://panel.example.org",
+    "grants": {
+        "admins": {"role": "admin"},
+        "eu": {"role": "operator", "regions": ["eu"]},
+        "us": {"role": "operator", "regions": ["us"], "tags": ["ssd"]},
+        "ops": {"role": "operator"},
+        "all": {"role": "viewer"},
+    },
+}
+
+
+def _person(groups: Any, **more: Any) -> tuple[Role, dict[str, list[str]]]:
+    settings = OidcSettings.model_validate(BASE | more)
+    person = person_of({"sub": "1", "preferred_username": "alice", "groups": groups}, settings)
+    return person.role, person.scope
+
+
+@pytest.mark.parametrize(
+    ("groups", "role", "scope"),
+    [
+        (["all"], Role.VIEWER, {}),
+        ("all", Role.VIEWER, {}),
+        (["all", "eu"], Role.OPERATOR, {"regions": ["eu"]}),
+        (["us", "eu"], Role.OPERATOR, {"regions": ["eu", "us"], "tags": ["ssd"]}),
+        (["eu", "ops"], Role.OPERATOR, {}),
+        (["eu", "admins"], Role.ADMIN, {}),
+    ],
+)
+def test_the_greatest_role_counts_with_all_its_limits(groups: Any, role: Role, scope: dict[str, list[str]]) -> None:
+    assert _person(groups) == (role, scope)
+
+
+@pytest.mark.parametrize("groups", [[], None, ["ALL"], {"all": True}, [["all"]], 7])
+def test_nothing_else_stands_for_a_role(groups: Any) -> None:
+    with pytest.raises(OidcNotAdmitted, match="none of its groups stands for a role"):
+        _person(groups)
+    assert _person(groups, default_role="viewer") == (Role.VIEWER, {})
+
+
+def test_claims_can_lie_inside_others() -> None:
+    settings = OidcSettings.model_validate(BASE | {"role_claim": "realm_access.roles"})
+    claims = {"sub": "1", "preferred_username": "alice", "realm_access": {"roles": ["ops"]}}
+    assert person_of(claims, settings).role is Role.OPERATOR
+
+
+@given(st.text())
+def test_names_are_names_or_nobody_is_let_in(given_name: str) -> None:
+    settings = OidcSettings.model_validate(BASE)
+    try:
+        person = person_of({"sub": "1", "preferred_username": given_name, "groups": ["all"]}, settings)
+    except OidcNotAdmitted:
+        return
+    assert is_name(person.name)
+
+
+@given(st.text())
+def test_every_way_on_stays_in_the_panel(path: str) -> None:
+    safe = safe_path(path)
+    assert safe.startswith("/")
+    assert not safe.startswith(("//", "/\\"))
+    assert safe.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"issuer": "http://id.example.org"}, "https"),
+        ({"client_id": ""}, "client_id"),
+        ({"grants": {}}, "nobody could log in"),
+        ({"grants": {"a": {"role": "admin", "regions": ["eu"]}}}, "cannot be limited"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(change: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        OidcSettings.model_validate(BASE | change)
