@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -70,8 +71,7 @@ def ensure_installed() -> None:
             subprocess.run([ROOT / "tools/panel", "node"], check=True)
         if not (FOLDER / "node_modules/stamp").exists():
             npm = [str(NODE / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-            path = f"{NODE}:/usr/local/bin:/usr/bin:/bin"
-            subprocess.run(npm, cwd=FOLDER, check=True, env={"PATH": path, "HOME": str(Path.home())})
+            subprocess.run(npm, cwd=FOLDER, check=True, env={**os.environ, "PATH": f"{NODE}:{os.environ['PATH']}"})
             (FOLDER / "node_modules/stamp").touch()
 
 
