@@ -136,7 +136,6 @@ _SHARED: Final = frozenset(
         ("GET", "/games/{name}"),
         ("GET", "/instances"),
         ("POST", "/instances"),
-        ("POST", "/instances/preview"),
         ("GET", "/nodes"),
         ("GET", "/status"),
         ("GET", "/templates"),
@@ -151,10 +150,10 @@ _SHARED: Final = frozenset(
 def open_to_scoped(method: str, path: str) -> bool:
     """Whether somebody who is limited to a part may use a route at all.
 
-    He may where it is about one instance or node, which he must be able to see; about his own account; or in `_SHARED`,
+    He may where it is about one instance or node, which he must be able to see; about his own account or a preview; or in `_SHARED`,
     which is what everybody shares, and lists, which show him his part. Nothing else, and so no new route by accident.
     """
-    own = any(path == prefix or path.startswith(f"{prefix}/") for prefix in _OWN)
+    own = any(path == prefix or path.startswith(f"{prefix}/") for prefix in (*_OWN, "/instances/preview"))
     return own or "/{instance}" in path or "/{node}" in path or (method, path) in _SHARED
 
 
