@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AbortUploadData, AbortUploadErrors, AbortUploadResponses, AttachConsoleData, AttachConsoleErrors, AttachConsoleResponses, BeginSecondFactorData, BeginSecondFactorErrors, BeginSecondFactorResponses, BeginUploadData, BeginUploadErrors, BeginUploadResponses, ChangeInstanceData, ChangeInstanceErrors, ChangeInstanceResponses, ChangeNodeData, ChangeNodeErrors, ChangeNodeResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeTemplateData, ChangeTemplateErrors, ChangeTemplateResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, CompleteUploadData, CompleteUploadErrors, CompleteUploadResponses, ConfirmSecondFactorData, ConfirmSecondFactorErrors, ConfirmSecondFactorResponses, CordonNodeData, CordonNodeErrors, CordonNodeResponses, CreateBackupData, CreateBackupResponses, CreateInstanceData, CreateInstanceErrors, CreateInstanceResponses, CreateJoinTokenData, CreateJoinTokenErrors, CreateJoinTokenResponses, CreateMyTokenData, CreateMyTokenErrors, CreateMyTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteBackupData, DeleteBackupErrors, DeleteBackupResponses, DestroyInstanceData, DestroyInstanceErrors, DestroyInstanceResponses, DisableSecondFactorData, DisableSecondFactorErrors, DisableSecondFactorResponses, DrainNodeData, DrainNodeErrors, DrainNodeResponses, EndMyOtherSessionsData, EndMyOtherSessionsResponses, EndMySessionData, EndMySessionErrors, EndMySessionResponses, EndUserSessionsData, EndUserSessionsErrors, EndUserSessionsResponses, ExplainInstanceData, ExplainInstanceErrors, ExplainInstanceResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FollowLogsData, FollowLogsErrors, FollowLogsResponses, GetDownloadData, GetDownloadErrors, GetDownloadResponses, GetGameData, GetGameErrors, GetGameResponses, GetInstanceData, GetInstanceErrors, GetInstanceResponses, GetJoinInfoData, GetJoinInfoResponses, GetLogsData, GetLogsErrors, GetLogsResponses, GetMeData, GetMeResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetProvenanceData, GetProvenanceErrors, GetProvenanceResponses, GetStatusData, GetStatusResponses, GetTemplateData, GetTemplateErrors, GetTemplateResponses, GetUserData, GetUserErrors, GetUserResponses, GetVersionData, GetVersionErrors, GetVersionResponses, KillInstanceData, KillInstanceErrors, KillInstanceResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListBackupsData, ListBackupsErrors, ListBackupsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListGamesData, ListGamesResponses, ListInstanceEventsData, ListInstanceEventsErrors, ListInstanceEventsResponses, ListInstancesData, ListInstancesErrors, ListInstancesResponses, ListMySessionsData, ListMySessionsResponses, ListMyTokensData, ListMyTokensResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListTemplatesData, ListTemplatesErrors, ListTemplatesResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListVersionsData, ListVersionsErrors, ListVersionsResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutResponses, PreviewInstanceData, PreviewInstanceErrors, PreviewInstanceResponses, PurgeNodeData, PurgeNodeErrors, PurgeNodeResponses, RemoveNodeData, RemoveNodeErrors, RemoveNodeResponses, RemoveTemplateData, RemoveTemplateErrors, RemoveTemplateResponses, RemoveUserData, RemoveUserErrors, RemoveUserResponses, RemoveVersionData, RemoveVersionErrors, RemoveVersionResponses, RenewRecoveryCodesData, RenewRecoveryCodesErrors, RenewRecoveryCodesResponses, ResetSecondFactorData, ResetSecondFactorErrors, ResetSecondFactorResponses, RestartInstanceData, RestartInstanceErrors, RestartInstanceResponses, RevokeMyTokenData, RevokeMyTokenErrors, RevokeMyTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, SendConsoleLineData, SendConsoleLineErrors, SendConsoleLineResponses, SetDevModeData, SetDevModeErrors, SetDevModeResponses, SignPartsData, SignPartsErrors, SignPartsResponses, StartInstanceData, StartInstanceErrors, StartInstanceResponses, StopInstanceData, StopInstanceErrors, StopInstanceResponses, UncordonNodeData, UncordonNodeErrors, UncordonNodeResponses, UndrainNodeData, UndrainNodeErrors, UndrainNodeResponses, UpgradeInstanceData, UpgradeInstanceErrors, UpgradeInstanceResponses, VerifyAuditData, VerifyAuditErrors, VerifyAuditResponses, VerifyBackupData, VerifyBackupErrors, VerifyBackupResponses } from './types.gen';
+import type { AbortUploadData, AbortUploadErrors, AbortUploadResponses, AttachConsoleData, AttachConsoleErrors, AttachConsoleResponses, BeginSecondFactorData, BeginSecondFactorErrors, BeginSecondFactorResponses, BeginSingleSignOnData, BeginSingleSignOnErrors, BeginUploadData, BeginUploadErrors, BeginUploadResponses, ChangeInstanceData, ChangeInstanceErrors, ChangeInstanceResponses, ChangeNodeData, ChangeNodeErrors, ChangeNodeResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeTemplateData, ChangeTemplateErrors, ChangeTemplateResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, CompareVersionFileData, CompareVersionFileErrors, CompareVersionFileResponses, CompareVersionsData, CompareVersionsErrors, CompareVersionsResponses, CompleteUploadData, CompleteUploadErrors, CompleteUploadResponses, ConfirmSecondFactorData, ConfirmSecondFactorErrors, ConfirmSecondFactorResponses, CordonNodeData, CordonNodeErrors, CordonNodeResponses, CreateBackupData, CreateBackupResponses, CreateInstanceData, CreateInstanceErrors, CreateInstanceResponses, CreateJoinTokenData, CreateJoinTokenErrors, CreateJoinTokenResponses, CreateMyTokenData, CreateMyTokenErrors, CreateMyTokenResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteBackupData, DeleteBackupErrors, DeleteBackupResponses, DeleteFileData, DeleteFileErrors, DeleteFileResponses, DestroyInstanceData, DestroyInstanceErrors, DestroyInstanceResponses, DisableSecondFactorData, DisableSecondFactorErrors, DisableSecondFactorResponses, DownloadFileData, DownloadFileErrors, DownloadFileResponses, DrainNodeData, DrainNodeErrors, DrainNodeResponses, EndMyOtherSessionsData, EndMyOtherSessionsResponses, EndMySessionData, EndMySessionErrors, EndMySessionResponses, EndSingleSignOnData, EndSingleSignOnErrors, EndSingleSignOnSessionData, EndSingleSignOnSessionErrors, EndSingleSignOnSessionResponses, EndUserSessionsData, EndUserSessionsErrors, EndUserSessionsResponses, ExplainInstanceData, ExplainInstanceErrors, ExplainInstanceResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FollowLogsData, FollowLogsErrors, FollowLogsResponses, GetDownloadData, GetDownloadErrors, GetDownloadResponses, GetGameData, GetGameErrors, GetGameResponses, GetInstanceData, GetInstanceErrors, GetInstanceResponses, GetJoinInfoData, GetJoinInfoResponses, GetLogsData, GetLogsErrors, GetLogsResponses, GetMeData, GetMeResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetProvenanceData, GetProvenanceErrors, GetProvenanceResponses, GetSingleSignOnData, GetSingleSignOnResponses, GetStatusData, GetStatusResponses, GetTemplateData, GetTemplateErrors, GetTemplateResponses, GetUserData, GetUserErrors, GetUserResponses, GetVersionData, GetVersionErrors, GetVersionResponses, KillInstanceData, KillInstanceErrors, KillInstanceResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListBackupsData, ListBackupsErrors, ListBackupsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListFilesData, ListFilesErrors, ListFilesResponses, ListGamesData, ListGamesResponses, ListInstanceEventsData, ListInstanceEventsErrors, ListInstanceEventsResponses, ListInstancesData, ListInstancesErrors, ListInstancesResponses, ListMySessionsData, ListMySessionsResponses, ListMyTokensData, ListMyTokensResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListTemplatesData, ListTemplatesErrors, ListTemplatesResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListVersionFilesData, ListVersionFilesErrors, ListVersionFilesResponses, ListVersionsData, ListVersionsErrors, ListVersionsResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutResponses, PlanUpgradeData, PlanUpgradeErrors, PlanUpgradeFileData, PlanUpgradeFileErrors, PlanUpgradeFileResponses, PlanUpgradeResponses, PreviewConfigsData, PreviewConfigsErrors, PreviewConfigsResponses, PreviewFileData, PreviewFileErrors, PreviewFileResponses, PreviewFilesData, PreviewFilesErrors, PreviewFilesResponses, PreviewInstanceData, PreviewInstanceErrors, PreviewInstanceResponses, PurgeNodeData, PurgeNodeErrors, PurgeNodeResponses, ReadFileData, ReadFileErrors, ReadFileResponses, ReadVersionFileData, ReadVersionFileErrors, ReadVersionFileResponses, RemoveNodeData, RemoveNodeErrors, RemoveNodeResponses, RemoveTemplateData, RemoveTemplateErrors, RemoveTemplateResponses, RemoveUserData, RemoveUserErrors, RemoveUserResponses, RemoveVersionData, RemoveVersionErrors, RemoveVersionResponses, RenewRecoveryCodesData, RenewRecoveryCodesErrors, RenewRecoveryCodesResponses, ResetSecondFactorData, ResetSecondFactorErrors, ResetSecondFactorResponses, RestartInstanceData, RestartInstanceErrors, RestartInstanceResponses, RevokeMyTokenData, RevokeMyTokenErrors, RevokeMyTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, SendConsoleLineData, SendConsoleLineErrors, SendConsoleLineResponses, SetDevModeData, SetDevModeErrors, SetDevModeResponses, SignPartsData, SignPartsErrors, SignPartsResponses, StartInstanceData, StartInstanceErrors, StartInstanceResponses, StopInstanceData, StopInstanceErrors, StopInstanceResponses, UncordonNodeData, UncordonNodeErrors, UncordonNodeResponses, UndrainNodeData, UndrainNodeErrors, UndrainNodeResponses, UpgradeInstanceData, UpgradeInstanceErrors, UpgradeInstanceResponses, UploadFileData, UploadFileErrors, UploadFileResponses, VerifyAuditData, VerifyAuditErrors, VerifyAuditResponses, VerifyBackupData, VerifyBackupErrors, VerifyBackupResponses, WriteFileData, WriteFileErrors, WriteFileResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -127,6 +127,48 @@ export const previewInstance = <ThrowOnError extends boolean = false>(options: O
 });
 
 /**
+ * Preview Configs
+ *
+ * Every file with placeholders, what would stay unresolved in it, and required files that no layer brings.
+ */
+export const previewConfigs = <ThrowOnError extends boolean = false>(options: Options<PreviewConfigsData, ThrowOnError>): RequestResult<PreviewConfigsResponses, PreviewConfigsErrors, ThrowOnError> => (options.client ?? client).post<PreviewConfigsResponses, PreviewConfigsErrors, ThrowOnError>({
+    url: '/api/v1/instances/preview/configs',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Preview File
+ *
+ * One file as it would be, its placeholders replaced, with marks for secrets.
+ */
+export const previewFile = <ThrowOnError extends boolean = false>(options: Options<PreviewFileData, ThrowOnError>): RequestResult<PreviewFileResponses, PreviewFileErrors, ThrowOnError> => (options.client ?? client).post<PreviewFileResponses, PreviewFileErrors, ThrowOnError>({
+    url: '/api/v1/instances/preview/content',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Preview Files
+ *
+ * The merged tree of a draft, with the layer that wins each path. Creates nothing.
+ */
+export const previewFiles = <ThrowOnError extends boolean = false>(options: Options<PreviewFilesData, ThrowOnError>): RequestResult<PreviewFilesResponses, PreviewFilesErrors, ThrowOnError> => (options.client ?? client).post<PreviewFilesResponses, PreviewFilesErrors, ThrowOnError>({
+    url: '/api/v1/instances/preview/files',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
  * Destroy Instance
  *
  * It is to be gone with all its files; stopped first where it runs.
@@ -192,6 +234,63 @@ export const listInstanceEvents = <ThrowOnError extends boolean = false>(options
 export const explainInstance = <ThrowOnError extends boolean = false>(options: Options<ExplainInstanceData, ThrowOnError>): RequestResult<ExplainInstanceResponses, ExplainInstanceErrors, ThrowOnError> => (options.client ?? client).get<ExplainInstanceResponses, ExplainInstanceErrors, ThrowOnError>({ url: '/api/v1/instances/{instance}/explain', ...options });
 
 /**
+ * List Files
+ *
+ * Its files, with the layer each came from, the ones that layer overrode, and what the server did to it.
+ */
+export const listFiles = <ThrowOnError extends boolean = false>(options: Options<ListFilesData, ThrowOnError>): RequestResult<ListFilesResponses, ListFilesErrors, ThrowOnError> => (options.client ?? client).get<ListFilesResponses, ListFilesErrors, ThrowOnError>({ url: '/api/v1/instances/{instance}/files', ...options });
+
+/**
+ * Delete File
+ *
+ * Delete a file, a link or a folder. What a layer brought is hidden.
+ */
+export const deleteFile = <ThrowOnError extends boolean = false>(options: Options<DeleteFileData, ThrowOnError>): RequestResult<DeleteFileResponses, DeleteFileErrors, ThrowOnError> => (options.client ?? client).delete<DeleteFileResponses, DeleteFileErrors, ThrowOnError>({ url: '/api/v1/instances/{instance}/files/content', ...options });
+
+/**
+ * Read File
+ *
+ * The text of a file, at most its first MiB. Values of secret variables are marks for everybody.
+ */
+export const readFile = <ThrowOnError extends boolean = false>(options: Options<ReadFileData, ThrowOnError>): RequestResult<ReadFileResponses, ReadFileErrors, ThrowOnError> => (options.client ?? client).get<ReadFileResponses, ReadFileErrors, ThrowOnError>({ url: '/api/v1/instances/{instance}/files/content', ...options });
+
+/**
+ * Write File
+ *
+ * Write a text. Refused with 409 while it runs, and where somebody else has changed the file meanwhile.
+ */
+export const writeFile = <ThrowOnError extends boolean = false>(options: Options<WriteFileData, ThrowOnError>): RequestResult<WriteFileResponses, WriteFileErrors, ThrowOnError> => (options.client ?? client).put<WriteFileResponses, WriteFileErrors, ThrowOnError>({
+    url: '/api/v1/instances/{instance}/files/content',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Download File
+ *
+ * A file as it is, secrets included, from its node and through the Brain, in pieces.
+ */
+export const downloadFile = <ThrowOnError extends boolean = false>(options: Options<DownloadFileData, ThrowOnError>): RequestResult<DownloadFileResponses, DownloadFileErrors, ThrowOnError> => (options.client ?? client).get<DownloadFileResponses, DownloadFileErrors, ThrowOnError>({ url: '/api/v1/instances/{instance}/files/download', ...options });
+
+/**
+ * Upload File
+ *
+ * A whole file of any size as the body; it goes to the node in pieces and into place once all of it is there.
+ */
+export const uploadFile = <ThrowOnError extends boolean = false>(options: Options<UploadFileData, ThrowOnError>): RequestResult<UploadFileResponses, UploadFileErrors, ThrowOnError> => (options.client ?? client).put<UploadFileResponses, UploadFileErrors, ThrowOnError>({
+    bodySerializer: null,
+    url: '/api/v1/instances/{instance}/files/upload',
+    ...options,
+    headers: {
+        'Content-Type': 'application/octet-stream',
+        ...options.headers
+    }
+});
+
+/**
  * Kill Instance
  *
  * It is to stop now, without being asked. Works whatever else is going on.
@@ -247,6 +346,34 @@ export const stopInstance = <ThrowOnError extends boolean = false>(options: Opti
  */
 export const upgradeInstance = <ThrowOnError extends boolean = false>(options: Options<UpgradeInstanceData, ThrowOnError>): RequestResult<UpgradeInstanceResponses, UpgradeInstanceErrors, ThrowOnError> => (options.client ?? client).post<UpgradeInstanceResponses, UpgradeInstanceErrors, ThrowOnError>({
     url: '/api/v1/instances/{instance}/upgrade',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Plan Upgrade
+ *
+ * Which files an upgrade would add, change and remove, and which of them the server has made its own.
+ */
+export const planUpgrade = <ThrowOnError extends boolean = false>(options: Options<PlanUpgradeData, ThrowOnError>): RequestResult<PlanUpgradeResponses, PlanUpgradeErrors, ThrowOnError> => (options.client ?? client).post<PlanUpgradeResponses, PlanUpgradeErrors, ThrowOnError>({
+    url: '/api/v1/instances/{instance}/upgrade/plan',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Plan Upgrade File
+ *
+ * One file before and after an upgrade, as it was and would be prepared.
+ */
+export const planUpgradeFile = <ThrowOnError extends boolean = false>(options: Options<PlanUpgradeFileData, ThrowOnError>): RequestResult<PlanUpgradeFileResponses, PlanUpgradeFileErrors, ThrowOnError> => (options.client ?? client).post<PlanUpgradeFileResponses, PlanUpgradeFileErrors, ThrowOnError>({
+    url: '/api/v1/instances/{instance}/upgrade/plan/content',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -532,6 +659,34 @@ export const uncordonNode = <ThrowOnError extends boolean = false>(options: Opti
 export const undrainNode = <ThrowOnError extends boolean = false>(options: Options<UndrainNodeData, ThrowOnError>): RequestResult<UndrainNodeResponses, UndrainNodeErrors, ThrowOnError> => (options.client ?? client).post<UndrainNodeResponses, UndrainNodeErrors, ThrowOnError>({ url: '/api/v1/nodes/{node}/undrain', ...options });
 
 /**
+ * Get Single Sign On
+ *
+ * Whether there is single sign-on, and what its button says.
+ */
+export const getSingleSignOn = <ThrowOnError extends boolean = false>(options?: Options<GetSingleSignOnData, ThrowOnError>): RequestResult<GetSingleSignOnResponses, unknown, ThrowOnError> => (options?.client ?? client).get<GetSingleSignOnResponses, unknown, ThrowOnError>({ url: '/api/v1/oidc', ...options });
+
+/**
+ * End Single Sign On
+ *
+ * Where the provider sends the browser back to: log in, and on to the panel.
+ */
+export const endSingleSignOn = <ThrowOnError extends boolean = false>(options?: Options<EndSingleSignOnData, ThrowOnError>): RequestResult<unknown, EndSingleSignOnErrors, ThrowOnError> => (options?.client ?? client).get<unknown, EndSingleSignOnErrors, ThrowOnError>({ url: '/api/v1/oidc/callback', ...options });
+
+/**
+ * Begin Single Sign On
+ *
+ * Send the browser to the provider.
+ */
+export const beginSingleSignOn = <ThrowOnError extends boolean = false>(options?: Options<BeginSingleSignOnData, ThrowOnError>): RequestResult<unknown, BeginSingleSignOnErrors, ThrowOnError> => (options?.client ?? client).get<unknown, BeginSingleSignOnErrors, ThrowOnError>({ url: '/api/v1/oidc/login', ...options });
+
+/**
+ * End Single Sign On Session
+ *
+ * End this login here, and say where the browser ends it at the provider.
+ */
+export const endSingleSignOnSession = <ThrowOnError extends boolean = false>(options?: Options<EndSingleSignOnSessionData, ThrowOnError>): RequestResult<EndSingleSignOnSessionResponses, EndSingleSignOnSessionErrors, ThrowOnError> => (options?.client ?? client).post<EndSingleSignOnSessionResponses, EndSingleSignOnSessionErrors, ThrowOnError>({ url: '/api/v1/oidc/logout', ...options });
+
+/**
  * Get Status
  *
  * How many nodes and instances are in which state, and how many templates there are.
@@ -574,6 +729,20 @@ export const changeTemplate = <ThrowOnError extends boolean = false>(options: Op
 });
 
 /**
+ * Compare Versions
+ *
+ * What is added, removed and changed from one version to another.
+ */
+export const compareVersions = <ThrowOnError extends boolean = false>(options: Options<CompareVersionsData, ThrowOnError>): RequestResult<CompareVersionsResponses, CompareVersionsErrors, ThrowOnError> => (options.client ?? client).get<CompareVersionsResponses, CompareVersionsErrors, ThrowOnError>({ url: '/api/v1/templates/{template_id}/compare', ...options });
+
+/**
+ * Compare Version File
+ *
+ * One file in both versions, with a unified diff where it is a small text.
+ */
+export const compareVersionFile = <ThrowOnError extends boolean = false>(options: Options<CompareVersionFileData, ThrowOnError>): RequestResult<CompareVersionFileResponses, CompareVersionFileErrors, ThrowOnError> => (options.client ?? client).get<CompareVersionFileResponses, CompareVersionFileErrors, ThrowOnError>({ url: '/api/v1/templates/{template_id}/compare/content', ...options });
+
+/**
  * List Versions
  *
  * The versions of a template, newest first.
@@ -600,6 +769,20 @@ export const getVersion = <ThrowOnError extends boolean = false>(options: Option
  * A URL that reads the tarball from the object store for the next 15 minutes.
  */
 export const getDownload = <ThrowOnError extends boolean = false>(options: Options<GetDownloadData, ThrowOnError>): RequestResult<GetDownloadResponses, GetDownloadErrors, ThrowOnError> => (options.client ?? client).get<GetDownloadResponses, GetDownloadErrors, ThrowOnError>({ url: '/api/v1/templates/{template_id}/versions/{version}/download', ...options });
+
+/**
+ * List Version Files
+ *
+ * The files of a version. A connected node fetches it into its cache, if it is not there.
+ */
+export const listVersionFiles = <ThrowOnError extends boolean = false>(options: Options<ListVersionFilesData, ThrowOnError>): RequestResult<ListVersionFilesResponses, ListVersionFilesErrors, ThrowOnError> => (options.client ?? client).get<ListVersionFilesResponses, ListVersionFilesErrors, ThrowOnError>({ url: '/api/v1/templates/{template_id}/versions/{version}/files', ...options });
+
+/**
+ * Read Version File
+ *
+ * The text of a file of a version, placeholders as they are.
+ */
+export const readVersionFile = <ThrowOnError extends boolean = false>(options: Options<ReadVersionFileData, ThrowOnError>): RequestResult<ReadVersionFileResponses, ReadVersionFileErrors, ThrowOnError> => (options.client ?? client).get<ReadVersionFileResponses, ReadVersionFileErrors, ThrowOnError>({ url: '/api/v1/templates/{template_id}/versions/{version}/files/content', ...options });
 
 /**
  * Begin Upload

@@ -367,6 +367,28 @@ export type ChangeUser = {
 };
 
 /**
+ * ChangedFile
+ */
+export type ChangedFile = {
+    /**
+     * After
+     */
+    after: string;
+    /**
+     * Before
+     */
+    before: string;
+    /**
+     * Path
+     */
+    path: string;
+    /**
+     * Size
+     */
+    size: number;
+};
+
+/**
  * CheckOut
  */
 export type CheckOut = {
@@ -393,6 +415,30 @@ export type CheckOut = {
 };
 
 /**
+ * ComparisonOut
+ */
+export type ComparisonOut = {
+    /**
+     * Counts
+     */
+    counts: {
+        [key: string]: number;
+    };
+    /**
+     * Files
+     */
+    files: Array<DifferenceOut>;
+    /**
+     * Next
+     */
+    next: string | null;
+    /**
+     * Rules Diff
+     */
+    rules_diff: string;
+};
+
+/**
  * CompleteUpload
  */
 export type CompleteUpload = {
@@ -400,6 +446,54 @@ export type CompleteUpload = {
      * Parts
      */
     parts: Array<PartDone>;
+};
+
+/**
+ * ConfigOut
+ *
+ * A file with placeholders, as it would be.
+ */
+export type ConfigOut = {
+    /**
+     * Layer
+     */
+    layer: string;
+    /**
+     * Names
+     */
+    names: Array<string>;
+    /**
+     * Path
+     */
+    path: string;
+    /**
+     * Size
+     */
+    size: number;
+    /**
+     * Unresolved
+     */
+    unresolved: Array<PlaceOut>;
+};
+
+/**
+ * ConfigsOut
+ */
+export type ConfigsOut = {
+    /**
+     * Assumed
+     */
+    assumed: {
+        [key: string]: string;
+    };
+    /**
+     * Configs
+     */
+    configs: Array<ConfigOut>;
+    /**
+     * Missing
+     */
+    missing: Array<MissingFile>;
 };
 
 /**
@@ -578,6 +672,44 @@ export type DevMode = {
 };
 
 /**
+ * DifferenceOut
+ */
+export type DifferenceOut = {
+    /**
+     * Change
+     */
+    change: 'added' | 'removed' | 'changed' | 'mode';
+    /**
+     * Kind
+     */
+    kind: 'file' | 'folder' | 'link' | 'special';
+    /**
+     * New Layer
+     */
+    new_layer: string | null;
+    /**
+     * New Size
+     */
+    new_size: number | null;
+    /**
+     * Old Layer
+     */
+    old_layer: string | null;
+    /**
+     * Old Size
+     */
+    old_size: number | null;
+    /**
+     * Own
+     */
+    own: 'none' | 'changed' | 'added' | 'deleted';
+    /**
+     * Path
+     */
+    path: string;
+};
+
+/**
  * DownloadOut
  */
 export type DownloadOut = {
@@ -601,6 +733,117 @@ export type DownloadOut = {
      * Url
      */
     url: string;
+};
+
+/**
+ * DraftConfigs
+ */
+export type DraftConfigs = {
+    draft: PreviewInstance;
+};
+
+/**
+ * DraftContent
+ */
+export type DraftContent = {
+    /**
+     * Change
+     */
+    change: 'none' | 'changed' | 'added' | 'deleted';
+    /**
+     * Cut
+     */
+    cut: boolean;
+    /**
+     * Digest
+     */
+    digest: string;
+    /**
+     * Encoding
+     */
+    encoding: 'utf-8' | 'other' | 'binary';
+    /**
+     * Kind
+     */
+    kind: 'file' | 'folder' | 'link' | 'special';
+    /**
+     * Layer
+     */
+    layer: string | null;
+    /**
+     * Masked
+     */
+    masked: Array<string>;
+    /**
+     * Mode
+     */
+    mode: number;
+    /**
+     * Modified At
+     */
+    modified_at: string | null;
+    /**
+     * Overrode
+     */
+    overrode: Array<string>;
+    /**
+     * Path
+     */
+    path: string;
+    /**
+     * Size
+     */
+    size: number;
+    /**
+     * Source
+     */
+    source: string | null;
+    /**
+     * Substituted
+     */
+    substituted: boolean;
+    /**
+     * Target
+     */
+    target: string;
+    /**
+     * Text
+     */
+    text: string;
+    /**
+     * Unresolved
+     */
+    unresolved: Array<PlaceOut>;
+};
+
+/**
+ * DraftFiles
+ */
+export type DraftFiles = {
+    /**
+     * After
+     */
+    after?: string;
+    draft: PreviewInstance;
+    /**
+     * Folder
+     */
+    folder?: string;
+    /**
+     * Glob
+     */
+    glob?: string | null;
+};
+
+/**
+ * DraftPath
+ */
+export type DraftPath = {
+    draft: PreviewInstance;
+    /**
+     * Path
+     */
+    path: string;
 };
 
 /**
@@ -781,6 +1024,154 @@ export type FieldError = {
      * Message
      */
     message: string;
+};
+
+/**
+ * FileComparison
+ */
+export type FileComparison = {
+    /**
+     * Diff
+     */
+    diff: string | null;
+    new: SideOut | null;
+    old: SideOut | null;
+    /**
+     * Path
+     */
+    path: string;
+};
+
+/**
+ * FileContent
+ */
+export type FileContent = {
+    /**
+     * Change
+     */
+    change: 'none' | 'changed' | 'added' | 'deleted';
+    /**
+     * Cut
+     */
+    cut: boolean;
+    /**
+     * Digest
+     */
+    digest: string;
+    /**
+     * Encoding
+     */
+    encoding: 'utf-8' | 'other' | 'binary';
+    /**
+     * Kind
+     */
+    kind: 'file' | 'folder' | 'link' | 'special';
+    /**
+     * Layer
+     */
+    layer: string | null;
+    /**
+     * Masked
+     */
+    masked: Array<string>;
+    /**
+     * Mode
+     */
+    mode: number;
+    /**
+     * Modified At
+     */
+    modified_at: string | null;
+    /**
+     * Overrode
+     */
+    overrode: Array<string>;
+    /**
+     * Path
+     */
+    path: string;
+    /**
+     * Size
+     */
+    size: number;
+    /**
+     * Substituted
+     */
+    substituted: boolean;
+    /**
+     * Target
+     */
+    target: string;
+    /**
+     * Text
+     */
+    text: string;
+};
+
+/**
+ * FileOut
+ *
+ * One path, and where it comes from.
+ */
+export type FileOut = {
+    /**
+     * Change
+     */
+    change: 'none' | 'changed' | 'added' | 'deleted';
+    /**
+     * Kind
+     */
+    kind: 'file' | 'folder' | 'link' | 'special';
+    /**
+     * Layer
+     */
+    layer: string | null;
+    /**
+     * Mode
+     */
+    mode: number;
+    /**
+     * Modified At
+     */
+    modified_at: string | null;
+    /**
+     * Overrode
+     */
+    overrode: Array<string>;
+    /**
+     * Path
+     */
+    path: string;
+    /**
+     * Size
+     */
+    size: number;
+    /**
+     * Substituted
+     */
+    substituted: boolean;
+    /**
+     * Target
+     */
+    target: string;
+};
+
+/**
+ * FilesOut
+ */
+export type FilesOut = {
+    /**
+     * Complete
+     */
+    complete: boolean;
+    /**
+     * Files
+     */
+    files: Array<FileOut>;
+    /**
+     * Next
+     */
+    next: string | null;
 };
 
 /**
@@ -1284,6 +1675,20 @@ export type Me = {
 };
 
 /**
+ * MissingFile
+ */
+export type MissingFile = {
+    /**
+     * Layer
+     */
+    layer: string;
+    /**
+     * Path
+     */
+    path: string;
+};
+
+/**
  * NewTokenOut
  */
 export type NewTokenOut = {
@@ -1428,6 +1833,30 @@ export type NodeRef = {
 export type NodeState = 'online' | 'suspect' | 'offline';
 
 /**
+ * OidcLogoutOut
+ */
+export type OidcLogoutOut = {
+    /**
+     * Url
+     */
+    url: string | null;
+};
+
+/**
+ * OidcOut
+ */
+export type OidcOut = {
+    /**
+     * Enabled
+     */
+    enabled: boolean;
+    /**
+     * Title
+     */
+    title: string;
+};
+
+/**
  * Page[AuditOut]
  */
 export type PageAuditOut = {
@@ -1558,6 +1987,20 @@ export type PartWanted = {
 };
 
 /**
+ * PlaceOut
+ */
+export type PlaceOut = {
+    /**
+     * Line
+     */
+    line: number;
+    /**
+     * Name
+     */
+    name: string;
+};
+
+/**
  * PlacedOut
  */
 export type PlacedOut = {
@@ -1577,6 +2020,80 @@ export type PlacedOut = {
      * Why
      */
     why: string;
+};
+
+/**
+ * PlanOut
+ *
+ * What an upgrade would do to the files of an instance.
+ */
+export type PlanOut = {
+    /**
+     * Configs
+     */
+    configs: Array<ConfigOut>;
+    /**
+     * Counts
+     */
+    counts: {
+        [key: string]: number;
+    };
+    /**
+     * Files
+     */
+    files: Array<DifferenceOut>;
+    /**
+     * Layers
+     */
+    layers: Array<LayerOut>;
+    /**
+     * Missing
+     */
+    missing: Array<MissingFile>;
+    /**
+     * Next
+     */
+    next: string | null;
+    /**
+     * Prepared
+     */
+    prepared: boolean;
+    /**
+     * Problems
+     */
+    problems: Array<ProblemOut>;
+    /**
+     * Rules Diff
+     */
+    rules_diff: string;
+};
+
+/**
+ * PlanPath
+ */
+export type PlanPath = {
+    /**
+     * Layers
+     */
+    layers?: Array<string> | null;
+    /**
+     * Path
+     */
+    path: string;
+};
+
+/**
+ * PlanUpgrade
+ */
+export type PlanUpgrade = {
+    /**
+     * After
+     */
+    after?: string;
+    /**
+     * Layers
+     */
+    layers?: Array<string> | null;
 };
 
 /**
@@ -2115,6 +2632,28 @@ export type ShowSecondFactor = {
 };
 
 /**
+ * SideOut
+ */
+export type SideOut = {
+    /**
+     * Cut
+     */
+    cut: boolean;
+    /**
+     * Encoding
+     */
+    encoding: 'utf-8' | 'other' | 'binary';
+    /**
+     * Size
+     */
+    size: number;
+    /**
+     * Text
+     */
+    text: string;
+};
+
+/**
  * SignParts
  */
 export type SignParts = {
@@ -2522,6 +3061,10 @@ export type UserOut = {
      */
     disabled: boolean;
     /**
+     * External
+     */
+    external: boolean;
+    /**
      * Id
      */
     id: string;
@@ -2722,6 +3265,20 @@ export type WaitingOut = {
  * The intent.
  */
 export type Wanted = 'running' | 'stopped' | 'destroyed';
+
+/**
+ * WriteFile
+ */
+export type WriteFile = {
+    /**
+     * Digest
+     */
+    digest: string;
+    /**
+     * Text
+     */
+    text: string;
+};
 
 /**
  * ChangeUser
@@ -3322,6 +3879,105 @@ export type PreviewInstanceResponses = {
 
 export type PreviewInstanceResponse = PreviewInstanceResponses[keyof PreviewInstanceResponses];
 
+export type PreviewConfigsData = {
+    body: DraftConfigs;
+    path?: never;
+    query?: never;
+    url: '/api/v1/instances/preview/configs';
+};
+
+export type PreviewConfigsErrors = {
+    /**
+     * `template_not_found`, `template_version_not_found`, `game_not_found`
+     */
+    404: Problem;
+    /**
+     * `bad_layer_reference`, `game_missing`
+     */
+    422: Problem;
+    /**
+     * `no_node_to_ask`
+     */
+    503: Problem;
+};
+
+export type PreviewConfigsError = PreviewConfigsErrors[keyof PreviewConfigsErrors];
+
+export type PreviewConfigsResponses = {
+    /**
+     * Successful Response
+     */
+    200: ConfigsOut;
+};
+
+export type PreviewConfigsResponse = PreviewConfigsResponses[keyof PreviewConfigsResponses];
+
+export type PreviewFileData = {
+    body: DraftPath;
+    path?: never;
+    query?: never;
+    url: '/api/v1/instances/preview/content';
+};
+
+export type PreviewFileErrors = {
+    /**
+     * `template_not_found`, `template_version_not_found`, `game_not_found`
+     */
+    404: Problem;
+    /**
+     * `bad_layer_reference`, `game_missing`
+     */
+    422: Problem;
+    /**
+     * `no_node_to_ask`
+     */
+    503: Problem;
+};
+
+export type PreviewFileError = PreviewFileErrors[keyof PreviewFileErrors];
+
+export type PreviewFileResponses = {
+    /**
+     * Successful Response
+     */
+    200: DraftContent;
+};
+
+export type PreviewFileResponse = PreviewFileResponses[keyof PreviewFileResponses];
+
+export type PreviewFilesData = {
+    body: DraftFiles;
+    path?: never;
+    query?: never;
+    url: '/api/v1/instances/preview/files';
+};
+
+export type PreviewFilesErrors = {
+    /**
+     * `template_not_found`, `template_version_not_found`, `game_not_found`
+     */
+    404: Problem;
+    /**
+     * `bad_layer_reference`, `game_missing`
+     */
+    422: Problem;
+    /**
+     * `no_node_to_ask`
+     */
+    503: Problem;
+};
+
+export type PreviewFilesError = PreviewFilesErrors[keyof PreviewFilesErrors];
+
+export type PreviewFilesResponses = {
+    /**
+     * Successful Response
+     */
+    200: FilesOut;
+};
+
+export type PreviewFilesResponse = PreviewFilesResponses[keyof PreviewFilesResponses];
+
 export type DestroyInstanceData = {
     body?: never;
     path: {
@@ -3607,6 +4263,304 @@ export type ExplainInstanceResponses = {
 };
 
 export type ExplainInstanceResponse = ExplainInstanceResponses[keyof ExplainInstanceResponses];
+
+export type ListFilesData = {
+    body?: never;
+    path: {
+        /**
+         * Instance
+         */
+        instance: string;
+    };
+    query?: {
+        /**
+         * Folder
+         *
+         * What lies in this folder; default: the root.
+         */
+        folder?: string;
+        /**
+         * Glob
+         *
+         * Instead: every file below that matches.
+         */
+        glob?: string | null;
+        /**
+         * After
+         *
+         * `next` of the page before.
+         */
+        after?: string;
+        /**
+         * Limit
+         */
+        limit?: number;
+    };
+    url: '/api/v1/instances/{instance}/files';
+};
+
+export type ListFilesErrors = {
+    /**
+     * `instance_not_found`
+     */
+    404: Problem;
+    /**
+     * `instance_has_no_node`
+     */
+    409: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type ListFilesError = ListFilesErrors[keyof ListFilesErrors];
+
+export type ListFilesResponses = {
+    /**
+     * Successful Response
+     */
+    200: FilesOut;
+};
+
+export type ListFilesResponse = ListFilesResponses[keyof ListFilesResponses];
+
+export type DeleteFileData = {
+    body?: never;
+    path: {
+        /**
+         * Instance
+         */
+        instance: string;
+    };
+    query: {
+        /**
+         * Path
+         */
+        path: string;
+        /**
+         * Digest
+         *
+         * Of the file as it was seen; empty where there must be none; `*` for whatever is there.
+         */
+        digest?: string;
+        /**
+         * Recursive
+         *
+         * A folder with all that is in it.
+         */
+        recursive?: boolean;
+    };
+    url: '/api/v1/instances/{instance}/files/content';
+};
+
+export type DeleteFileErrors = {
+    /**
+     * `instance_not_found`
+     */
+    404: Problem;
+    /**
+     * `instance_has_no_node`, `instance_not_at_rest`, `changes_to_be_discarded`
+     */
+    409: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type DeleteFileError = DeleteFileErrors[keyof DeleteFileErrors];
+
+export type DeleteFileResponses = {
+    /**
+     * Successful Response
+     */
+    200: ChangedFile;
+};
+
+export type DeleteFileResponse = DeleteFileResponses[keyof DeleteFileResponses];
+
+export type ReadFileData = {
+    body?: never;
+    path: {
+        /**
+         * Instance
+         */
+        instance: string;
+    };
+    query: {
+        /**
+         * Path
+         */
+        path: string;
+    };
+    url: '/api/v1/instances/{instance}/files/content';
+};
+
+export type ReadFileErrors = {
+    /**
+     * `instance_not_found`
+     */
+    404: Problem;
+    /**
+     * `instance_has_no_node`
+     */
+    409: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type ReadFileError = ReadFileErrors[keyof ReadFileErrors];
+
+export type ReadFileResponses = {
+    /**
+     * Successful Response
+     */
+    200: FileContent;
+};
+
+export type ReadFileResponse = ReadFileResponses[keyof ReadFileResponses];
+
+export type WriteFileData = {
+    body: WriteFile;
+    path: {
+        /**
+         * Instance
+         */
+        instance: string;
+    };
+    query: {
+        /**
+         * Path
+         */
+        path: string;
+    };
+    url: '/api/v1/instances/{instance}/files/content';
+};
+
+export type WriteFileErrors = {
+    /**
+     * `instance_not_found`
+     */
+    404: Problem;
+    /**
+     * `instance_has_no_node`, `instance_not_at_rest`, `changes_to_be_discarded`
+     */
+    409: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type WriteFileError = WriteFileErrors[keyof WriteFileErrors];
+
+export type WriteFileResponses = {
+    /**
+     * Successful Response
+     */
+    200: ChangedFile;
+};
+
+export type WriteFileResponse = WriteFileResponses[keyof WriteFileResponses];
+
+export type DownloadFileData = {
+    body?: never;
+    path: {
+        /**
+         * Instance
+         */
+        instance: string;
+    };
+    query: {
+        /**
+         * Path
+         */
+        path: string;
+    };
+    url: '/api/v1/instances/{instance}/files/download';
+};
+
+export type DownloadFileErrors = {
+    /**
+     * `instance_not_found`
+     */
+    404: Problem;
+    /**
+     * `instance_has_no_node`
+     */
+    409: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type DownloadFileError = DownloadFileErrors[keyof DownloadFileErrors];
+
+export type DownloadFileResponses = {
+    /**
+     * Successful Response
+     */
+    200: Blob | File;
+};
+
+export type DownloadFileResponse = DownloadFileResponses[keyof DownloadFileResponses];
+
+export type UploadFileData = {
+    body: Blob | File;
+    path: {
+        /**
+         * Instance
+         */
+        instance: string;
+    };
+    query: {
+        /**
+         * Path
+         */
+        path: string;
+        /**
+         * Digest
+         *
+         * Of the file as it was seen; empty where there must be none; `*` for whatever is there.
+         */
+        digest?: string;
+    };
+    url: '/api/v1/instances/{instance}/files/upload';
+};
+
+export type UploadFileErrors = {
+    /**
+     * `instance_not_found`
+     */
+    404: Problem;
+    /**
+     * `instance_has_no_node`, `instance_not_at_rest`, `changes_to_be_discarded`
+     */
+    409: Problem;
+    /**
+     * `length_missing`
+     */
+    411: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type UploadFileError = UploadFileErrors[keyof UploadFileErrors];
+
+export type UploadFileResponses = {
+    /**
+     * Successful Response
+     */
+    200: ChangedFile;
+};
+
+export type UploadFileResponse = UploadFileResponses[keyof UploadFileResponses];
 
 export type KillInstanceData = {
     body?: never;
@@ -3944,6 +4898,82 @@ export type UpgradeInstanceResponses = {
 };
 
 export type UpgradeInstanceResponse = UpgradeInstanceResponses[keyof UpgradeInstanceResponses];
+
+export type PlanUpgradeData = {
+    body: PlanUpgrade;
+    path: {
+        /**
+         * Instance
+         */
+        instance: string;
+    };
+    query?: never;
+    url: '/api/v1/instances/{instance}/upgrade/plan';
+};
+
+export type PlanUpgradeErrors = {
+    /**
+     * `instance_not_found`, `template_not_found`, `template_version_not_found`
+     */
+    404: Problem;
+    /**
+     * `bad_layer_reference`
+     */
+    422: Problem;
+    /**
+     * `no_node_to_ask`
+     */
+    503: Problem;
+};
+
+export type PlanUpgradeError = PlanUpgradeErrors[keyof PlanUpgradeErrors];
+
+export type PlanUpgradeResponses = {
+    /**
+     * Successful Response
+     */
+    200: PlanOut;
+};
+
+export type PlanUpgradeResponse = PlanUpgradeResponses[keyof PlanUpgradeResponses];
+
+export type PlanUpgradeFileData = {
+    body: PlanPath;
+    path: {
+        /**
+         * Instance
+         */
+        instance: string;
+    };
+    query?: never;
+    url: '/api/v1/instances/{instance}/upgrade/plan/content';
+};
+
+export type PlanUpgradeFileErrors = {
+    /**
+     * `instance_not_found`, `template_not_found`, `template_version_not_found`
+     */
+    404: Problem;
+    /**
+     * `bad_layer_reference`
+     */
+    422: Problem;
+    /**
+     * `no_node_to_ask`
+     */
+    503: Problem;
+};
+
+export type PlanUpgradeFileError = PlanUpgradeFileErrors[keyof PlanUpgradeFileErrors];
+
+export type PlanUpgradeFileResponses = {
+    /**
+     * Successful Response
+     */
+    200: FileComparison;
+};
+
+export type PlanUpgradeFileResponse = PlanUpgradeFileResponses[keyof PlanUpgradeFileResponses];
 
 export type GetJoinInfoData = {
     body?: never;
@@ -4780,6 +5810,121 @@ export type UndrainNodeResponses = {
 
 export type UndrainNodeResponse = UndrainNodeResponses[keyof UndrainNodeResponses];
 
+export type GetSingleSignOnData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/oidc';
+};
+
+export type GetSingleSignOnResponses = {
+    /**
+     * Successful Response
+     */
+    200: OidcOut;
+};
+
+export type GetSingleSignOnResponse = GetSingleSignOnResponses[keyof GetSingleSignOnResponses];
+
+export type EndSingleSignOnData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * State
+         */
+        state?: string;
+        /**
+         * Code
+         */
+        code?: string;
+        /**
+         * Error
+         */
+        error?: string;
+        /**
+         * Iss
+         *
+         * RFC 9207: who answers.
+         */
+        iss?: string;
+    };
+    url: '/api/v1/oidc/callback';
+};
+
+export type EndSingleSignOnErrors = {
+    /**
+     * `oidc_off`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type EndSingleSignOnError = EndSingleSignOnErrors[keyof EndSingleSignOnErrors];
+
+export type BeginSingleSignOnData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Next
+         *
+         * Page of the panel to come back to.
+         */
+        next?: string;
+    };
+    url: '/api/v1/oidc/login';
+};
+
+export type BeginSingleSignOnErrors = {
+    /**
+     * `oidc_off`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+    /**
+     * `too_many_attempts`
+     */
+    429: Problem;
+    /**
+     * `oidc_unavailable`
+     */
+    502: Problem;
+};
+
+export type BeginSingleSignOnError = BeginSingleSignOnErrors[keyof BeginSingleSignOnErrors];
+
+export type EndSingleSignOnSessionData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/oidc/logout';
+};
+
+export type EndSingleSignOnSessionErrors = {
+    /**
+     * `oidc_off`
+     */
+    404: Problem;
+};
+
+export type EndSingleSignOnSessionError = EndSingleSignOnSessionErrors[keyof EndSingleSignOnSessionErrors];
+
+export type EndSingleSignOnSessionResponses = {
+    /**
+     * Successful Response
+     */
+    200: OidcLogoutOut;
+};
+
+export type EndSingleSignOnSessionResponse = EndSingleSignOnSessionResponses[keyof EndSingleSignOnSessionResponses];
+
 export type GetStatusData = {
     body?: never;
     path?: never;
@@ -4956,6 +6101,110 @@ export type ChangeTemplateResponses = {
 
 export type ChangeTemplateResponse = ChangeTemplateResponses[keyof ChangeTemplateResponses];
 
+export type CompareVersionsData = {
+    body?: never;
+    path: {
+        /**
+         * Template Id
+         */
+        template_id: string;
+    };
+    query: {
+        /**
+         * Old
+         */
+        old: string;
+        /**
+         * New
+         */
+        new: string;
+        /**
+         * After
+         *
+         * `next` of the page before.
+         */
+        after?: string;
+    };
+    url: '/api/v1/templates/{template_id}/compare';
+};
+
+export type CompareVersionsErrors = {
+    /**
+     * `template_not_found`, `template_version_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+    /**
+     * `no_node_to_ask`
+     */
+    503: Problem;
+};
+
+export type CompareVersionsError = CompareVersionsErrors[keyof CompareVersionsErrors];
+
+export type CompareVersionsResponses = {
+    /**
+     * Successful Response
+     */
+    200: ComparisonOut;
+};
+
+export type CompareVersionsResponse = CompareVersionsResponses[keyof CompareVersionsResponses];
+
+export type CompareVersionFileData = {
+    body?: never;
+    path: {
+        /**
+         * Template Id
+         */
+        template_id: string;
+    };
+    query: {
+        /**
+         * Old
+         */
+        old: string;
+        /**
+         * New
+         */
+        new: string;
+        /**
+         * Path
+         */
+        path: string;
+    };
+    url: '/api/v1/templates/{template_id}/compare/content';
+};
+
+export type CompareVersionFileErrors = {
+    /**
+     * `template_not_found`, `template_version_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+    /**
+     * `no_node_to_ask`
+     */
+    503: Problem;
+};
+
+export type CompareVersionFileError = CompareVersionFileErrors[keyof CompareVersionFileErrors];
+
+export type CompareVersionFileResponses = {
+    /**
+     * Successful Response
+     */
+    200: FileComparison;
+};
+
+export type CompareVersionFileResponse = CompareVersionFileResponses[keyof CompareVersionFileResponses];
+
 export type ListVersionsData = {
     body?: never;
     path: {
@@ -5120,6 +6369,118 @@ export type GetDownloadResponses = {
 };
 
 export type GetDownloadResponse = GetDownloadResponses[keyof GetDownloadResponses];
+
+export type ListVersionFilesData = {
+    body?: never;
+    path: {
+        /**
+         * Template Id
+         */
+        template_id: string;
+        /**
+         * Version
+         */
+        version: string;
+    };
+    query?: {
+        /**
+         * Folder
+         *
+         * What lies in this folder; default: the root.
+         */
+        folder?: string;
+        /**
+         * Glob
+         *
+         * Instead: every file below that matches.
+         */
+        glob?: string | null;
+        /**
+         * After
+         *
+         * `next` of the page before.
+         */
+        after?: string;
+        /**
+         * Limit
+         */
+        limit?: number;
+    };
+    url: '/api/v1/templates/{template_id}/versions/{version}/files';
+};
+
+export type ListVersionFilesErrors = {
+    /**
+     * `template_not_found`, `template_version_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+    /**
+     * `no_node_to_ask`
+     */
+    503: Problem;
+};
+
+export type ListVersionFilesError = ListVersionFilesErrors[keyof ListVersionFilesErrors];
+
+export type ListVersionFilesResponses = {
+    /**
+     * Successful Response
+     */
+    200: FilesOut;
+};
+
+export type ListVersionFilesResponse = ListVersionFilesResponses[keyof ListVersionFilesResponses];
+
+export type ReadVersionFileData = {
+    body?: never;
+    path: {
+        /**
+         * Template Id
+         */
+        template_id: string;
+        /**
+         * Version
+         */
+        version: string;
+    };
+    query: {
+        /**
+         * Path
+         */
+        path: string;
+    };
+    url: '/api/v1/templates/{template_id}/versions/{version}/files/content';
+};
+
+export type ReadVersionFileErrors = {
+    /**
+     * `template_not_found`, `template_version_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+    /**
+     * `no_node_to_ask`
+     */
+    503: Problem;
+};
+
+export type ReadVersionFileError = ReadVersionFileErrors[keyof ReadVersionFileErrors];
+
+export type ReadVersionFileResponses = {
+    /**
+     * Successful Response
+     */
+    200: DraftContent;
+};
+
+export type ReadVersionFileResponse = ReadVersionFileResponses[keyof ReadVersionFileResponses];
 
 export type BeginUploadData = {
     body: BeginUpload;

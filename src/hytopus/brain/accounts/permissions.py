@@ -138,11 +138,6 @@ _SHARED: Final = frozenset(
         ("POST", "/instances"),
         ("GET", "/nodes"),
         ("GET", "/status"),
-        ("GET", "/templates"),
-        ("GET", "/templates/{template_id}"),
-        ("GET", "/templates/{template_id}/versions"),
-        ("GET", "/templates/{template_id}/versions/{version}"),
-        ("GET", "/templates/{template_id}/versions/{version}/download"),
     }
 )
 
@@ -150,11 +145,12 @@ _SHARED: Final = frozenset(
 def open_to_scoped(method: str, path: str) -> bool:
     """Whether somebody who is limited to a part may use a route at all.
 
-    He may where it is about one instance or node, which he must be able to see; about his own account or a preview; or in `_SHARED`,
-    which is what everybody shares, and lists, which show him his part. Nothing else, and so no new route by accident.
+    He may where it is about one instance or node, which he must be able to see; about his own account or a preview; in
+    `_SHARED`, lists that show him his part; and read templates. Nothing else, and so no new route by accident.
     """
     own = any(path == prefix or path.startswith(f"{prefix}/") for prefix in (*_OWN, "/instances/preview"))
-    return own or "/{instance}" in path or "/{node}" in path or (method, path) in _SHARED
+    reads_templates = method == "GET" and (path == "/templates" or path.startswith("/templates/"))
+    return own or reads_templates or "/{instance}" in path or "/{node}" in path or (method, path) in _SHARED
 
 
 @dataclass(frozen=True, slots=True)
