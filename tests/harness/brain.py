@@ -12,6 +12,7 @@ from hytopus.brain.db.engine import Database
 from hytopus.brain.instances import commands
 from hytopus.brain.instances.assignments import commands_for
 from hytopus.brain.instances.creation import create
+from hytopus.brain.instances.fences import Fences
 from hytopus.brain.instances.inventory import register_node
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.observe import observe
@@ -35,6 +36,7 @@ class Brain:
         self.database = database
         self.clock = ManualClock()
         self.settings = InstanceSettings(**settings)
+        self.fences = Fences(self.clock)
         self.presence = Presence(NodeSettings(), self.clock, database.signals)
 
     async def has_template(self, *args: Any, **rules: Any) -> None:
@@ -61,7 +63,7 @@ class Brain:
         return await schedule(self.database, self.presence, clock=self.clock, settings=self.settings)
 
     async def reconcile(self, instance: Instance) -> float | None:
-        return await reconcile(self.database, instance.id, clock=self.clock, settings=self.settings)
+        return await reconcile(self.database, instance.id, clock=self.clock, settings=self.settings, fences=self.fences)
 
     async def told(self, node: Node) -> list[InstanceCommand]:
         async with self.database.read() as session:

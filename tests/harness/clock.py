@@ -20,15 +20,29 @@ class ManualClock:
 
     def __init__(self, settle: Callable[[], Awaitable[None]] | None = None) -> None:
         self._elapsed = 0.0
+        self._wall = 0.0
+        self._suspended = 0.0
         self._order = count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._settle = settle or _a_few_rounds
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self._elapsed)
+        return START + timedelta(seconds=self._elapsed + self._wall)
 
     def monotonic(self) -> float:
         return self._elapsed
+
+    def boottime(self) -> float:
+        return self._elapsed + self._suspended
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the wall clock."""
+        self._wall += seconds
+
+    def suspend(self, seconds: float) -> None:
+        """The machine sleeps for so long: its wall clock and its boot time go on, its timers do not."""
+        self._wall += seconds
+        self._suspended += seconds
 
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:

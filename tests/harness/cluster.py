@@ -24,7 +24,7 @@ from hytopus.brain.gateway.session import serve
 from hytopus.brain.instances import commands
 from hytopus.brain.instances.creation import create
 from hytopus.brain.instances.loops import run_loops
-from hytopus.brain.instances.models import Instance, PortLease
+from hytopus.brain.instances.models import Instance, Leftover, PortLease
 from hytopus.brain.instances.queries import find, held_by_node
 from hytopus.brain.instances.schemas import CreateInstance
 from hytopus.brain.instances.settings import InstanceSettings
@@ -50,7 +50,14 @@ from tests.harness.machine import Machine, World
 from tests.harness.quiet import Quiet, WatchedDatabase
 
 FACTS = NodeFacts(
-    cpus=16.0, memory_mb=16384, disk_mb=65536, slots=16, address="203.0.113.5", port_first=30000, port_last=30099
+    cpus=16.0,
+    memory_mb=16384,
+    disk_mb=65536,
+    slots=16,
+    address="203.0.113.5",
+    port_first=30000,
+    port_last=30099,
+    leases=True,
 )
 
 
@@ -62,6 +69,8 @@ class SimulatedNode:
     machine: Machine
     faults: Faults
     task: asyncio.Task[None] | None = None
+    declared_lost: bool = False
+    """An operator relies on its agent to keep its leases."""
 
 
 @dataclass
@@ -90,7 +99,9 @@ class Cluster:
         self.nodes: dict[str, SimulatedNode] = {}
         self.random = random.Random(seed)
         self.node_settings = NodeSettings(heartbeat_seconds=10, suspect_after=35, offline_after=60)
-        self.instance_settings = InstanceSettings(lost_after_s=30, preparing_s=120)
+        self.instance_settings = InstanceSettings(
+            lost_after_s=30, preparing_s=120, replace_after_s=30, lease_s=60, fence_slack_s=30
+        )
         self._brain: asyncio.Task[None] | None = None
         self._gateway: Gateway | None = None
         self._sessions: set[asyncio.Task[None]] = set()
@@ -160,7 +171,14 @@ class Cluster:
         async with self.database.write() as session:
             for body in bodies:
                 wanted = CreateInstance.model_validate({"layers": ["base"], **body})
-                await create(session, wanted, games=GAMES, actor=OPERATOR, now=self.clock.now())
+                await create(
+                    session,
+                    wanted,
+                    games=GAMES,
+                    actor=OPERATOR,
+                    now=self.clock.now(),
+                    settings=self.instance_settings,
+                )
 
     async def ask(self, verb: str, name: str) -> None:
         """What an operator asks; that it may be refused is part of the game."""
@@ -176,6 +194,20 @@ class Cluster:
         async with self.database.write() as session:
             row = await session.get(Node, node.node_id, with_for_update=True)
             getattr(nodes, verb)(session, row, actor=OPERATOR, at=self.clock.now(), **values)
+
+    async def declare_lost(self, node: SimulatedNode) -> bool:
+        """As an operator may who knows that the agent lives: the machine's engine obeys it, so leases are kept."""
+        if node.task is None or node.machine.runtime.is_down:
+            return False
+        try:
+            async with self.database.write() as session:
+                row = await session.get(Node, node.node_id, with_for_update=True)
+                assert row is not None
+                nodes.declare_lost(session, row, off=False, actor=OPERATOR, at=self.clock.now())
+        except HytopusError:
+            return False
+        node.declared_lost = True
+        return True
 
     async def instances(self) -> list[Instance]:
         async with self.database.read() as session:
@@ -216,6 +248,7 @@ class Cluster:
         await self.start_brain()
         for node in self.nodes.values():
             assert node.task is None or not node.task.done(), f"the agent of {node.machine.name} ended: {node.task}"
+            node.declared_lost = False
             node.faults.delay = node.faults.duplicate = 0.0
             node.faults.heal()
             node.machine.s3(up=True)
@@ -236,6 +269,12 @@ class Cluster:
                 return
         raise AssertionError(f"does not converge: {await self.unfinished()}")
 
+    async def _kept(self) -> set[tuple[str | None, str]]:
+        """Worlds that were left on nodes which came back: theirs is the operator."""
+        async with self.database.read() as session:
+            kept = await session.scalars(select(Leftover).where(Leftover.keep))
+            return {(leftover.node_id, leftover.instance_id) for leftover in kept}
+
     async def unfinished(self) -> list[str]:
         """Instances that are not as they are asked to be, and machines that do not agree with the Brain."""
         wrong: list[str] = []
@@ -248,7 +287,7 @@ class Cluster:
                 wrong.append(f"{instance.name}: running, but there is no process")
         running = {instance.id for instance in instances if instance.state is State.RUNNING}
         wrong += [f"{instance_id}: a process nobody asked for" for instance_id in self.world.running - running]
-        known = {(instance.node_id, instance.id) for instance in instances}
+        known = {(instance.node_id, instance.id) for instance in instances} | await self._kept()
         for node_id, machine in by_machine.items():
             wrong += [f"{key}: left over on {machine.name}" for key in machine.holds if (node_id, key) not in known]
         return wrong

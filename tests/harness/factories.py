@@ -11,7 +11,7 @@ from hytopus.brain.activity.actor import Actor, ActorKind
 from hytopus.brain.db.engine import Database
 from hytopus.brain.games.catalogue import Catalogue
 from hytopus.brain.instances.models import Instance, PortLease
-from hytopus.brain.instances.states import State, Wanted
+from hytopus.brain.instances.states import OnNodeLoss, State, Wanted
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.states import NodeState
 from hytopus.brain.templates.models import Template, TemplateVersion
@@ -47,6 +47,10 @@ def make_node(**values: Any) -> Node:
         "agent_id": "agent",
         "cordoned": False,
         "draining": False,
+        "off": False,
+        "drain_force": False,
+        "drain_move": False,
+        "leases": True,
         "dev_mode": False,
         "region": "",
         "environment": "",
@@ -98,6 +102,10 @@ def make_instance(**values: Any) -> Instance:
         "dev": False,
         "environment": "",
         "autostart": True,
+        "persistent": True,
+        "on_node_loss": OnNodeLoss.WAIT,
+        "lease_s": 300.0,
+        "leased_s": 0.0,
         "wanted": Wanted.RUNNING,
         "state": State.REQUESTED,
         "state_since": START,

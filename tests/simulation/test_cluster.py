@@ -91,3 +91,76 @@ async def test_a_node_that_was_rebooted_starts_its_instances_again() -> None:
         await cluster.clock.advance(60)
         assert [instance.state for instance in await cluster.instances()] == [State.RUNNING]
         assert cluster.world.started == 2
+
+
+async def test_without_a_world_it_is_replaced_and_the_old_copy_goes_when_the_node_returns() -> None:
+    async with open_cluster() as cluster:
+        node = await cluster.add_node("a")
+        await cluster.create({"name": "e-lobby", "persistent": False})
+        await cluster.clock.advance(20)
+        other = await cluster.add_node("b")
+        node.faults.partition()
+        await cluster.clock.advance(300)
+        assert [instance.state for instance in await cluster.instances()] == [State.RUNNING]
+        assert len(node.machine.processes) == len(other.machine.processes) == 1
+        node.faults.heal()
+        await cluster.clock.advance(60)
+        assert not node.machine.processes
+        assert not node.machine.holds
+        await cluster.check()
+
+
+async def test_with_a_lease_the_node_stops_it_before_it_starts_elsewhere() -> None:
+    async with open_cluster() as cluster:
+        node = await cluster.add_node("a")
+        await cluster.create({"name": "world", "on_node_loss": "replace"})
+        await cluster.clock.advance(20)
+        other = await cluster.add_node("b")
+        node.faults.partition()
+        await cluster.clock.advance(55)
+        assert node.machine.processes, "its lease has not run out"
+        await cluster.clock.advance(20)
+        assert not node.machine.processes
+        await cluster.clock.advance(600)
+        assert [instance.state for instance in await cluster.instances()] == [State.LOST]
+        assert await cluster.declare_lost(node)
+        await cluster.clock.advance(600)
+        assert [instance.state for instance in await cluster.instances()] == [State.RUNNING]
+        assert other.machine.processes
+        node.faults.heal()
+        await cluster.clock.advance(60)
+        assert not node.machine.processes
+        assert node.machine.holds, "the newest world is kept"
+        await cluster.check()
+
+
+async def test_with_a_lease_it_starts_again_when_the_node_returns_in_time() -> None:
+    async with open_cluster() as cluster:
+        node = await cluster.add_node("a")
+        await cluster.create({"name": "world", "on_node_loss": "replace"})
+        await cluster.clock.advance(20)
+        node.faults.partition()
+        await cluster.clock.advance(400)
+        assert not node.machine.processes
+        node.faults.heal()
+        await cluster.clock.advance(60)
+        assert [instance.state for instance in await cluster.instances()] == [State.RUNNING]
+        assert len(node.machine.processes) == 1
+
+
+async def test_a_brain_outage_stops_only_what_was_lent() -> None:
+    async with open_cluster() as cluster:
+        node = await cluster.add_node("a")
+        await cluster.create(
+            {"name": "waits"}, {"name": "e-lobby", "persistent": False}, {"name": "lent", "on_node_loss": "replace"}
+        )
+        await cluster.clock.advance(20)
+        assert len(node.machine.processes) == 3
+        await cluster.kill_brain()
+        await cluster.clock.advance(40)
+        assert len(node.machine.processes) == 3
+        await cluster.clock.advance(3600)
+        assert len(node.machine.processes) == 2
+        await cluster.start_brain()
+        await cluster.clock.advance(60)
+        assert len(node.machine.processes) == 3

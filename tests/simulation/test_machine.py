@@ -20,7 +20,16 @@ from tests.harness.cluster import Cluster, SimulatedNode, open_cluster
 
 EXAMPLES: Final = int(os.environ.get("HYTOPUS_SIMULATION_EXAMPLES", "12"))
 NODES: Final = ("a", "b", "c")
-NAMES: Final = tuple(f"i{number}" for number in range(5))
+KINDS: Final[dict[str, dict[str, Any]]] = {
+    "i0": {},
+    "i1": {},
+    "leased-0": {"on_node_loss": "replace"},
+    "leased-1": {"on_node_loss": "replace"},
+    "e-0": {"persistent": False},
+    "e-1": {"persistent": False},
+}
+"""With a world that waits for its node, with one that may be replaced, and without one."""
+NAMES: Final = tuple(KINDS)
 
 T = TypeVar("T")
 
@@ -60,7 +69,7 @@ class ClusterMachine(RuleBasedStateMachine):
     @rule(name=instance_names, memory_mb=st.sampled_from([512, 1024]), autostart=st.booleans())
     def create(self, name: str, memory_mb: int, autostart: bool) -> None:
         if name not in {instance.name for instance in self.run(self.cluster.instances())}:
-            self.run(self.cluster.create({"name": name, "memory_mb": memory_mb, "autostart": autostart}))
+            self.run(self.cluster.create({"name": name, "memory_mb": memory_mb, "autostart": autostart, **KINDS[name]}))
 
     @rule(name=instance_names, verb=st.sampled_from(["start", "stop", "restart", "kill", "destroy"]))
     def ask(self, name: str, verb: str) -> None:
@@ -88,7 +97,17 @@ class ClusterMachine(RuleBasedStateMachine):
         faults.delay, faults.duplicate = delay, duplicate
 
     @rule(name=node_names)
+    def an_operator_declares_it_lost(self, name: str) -> None:
+        self.run(self.cluster.declare_lost(self.node(name)))
+
+    @rule(seconds=st.sampled_from([-30, 100, 3600]))
+    def somebody_sets_the_clock(self, seconds: float) -> None:
+        self.cluster.clock.jump(seconds)
+
+    @rule(name=node_names)
     def agent_dies(self, name: str) -> None:
+        if self.node(name).declared_lost:
+            return
         self.run(self.cluster.kill_agent(self.node(name)))
 
     @rule(name=node_names)
@@ -97,6 +116,7 @@ class ClusterMachine(RuleBasedStateMachine):
 
     @rule(name=node_names)
     def machine_loses_its_disk(self, name: str) -> None:
+        """With the disk, what runs from it."""
         self.run(self.cluster.kill_agent(self.node(name)))
         self.happens(self.node(name).machine.wipe)
 
@@ -120,6 +140,8 @@ class ClusterMachine(RuleBasedStateMachine):
 
     @rule(name=node_names, kill=st.booleans())
     def engine_goes_away(self, name: str, kill: bool) -> None:
+        if self.node(name).declared_lost and not kill:
+            return
         self.happens(self.node(name).machine.runtime.go_down, kill=kill)
 
     @rule(name=node_names)

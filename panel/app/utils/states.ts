@@ -9,7 +9,7 @@ export interface Look {
 }
 
 export const STATES: State[] = [
-  'running', 'starting', 'preparing', 'requested', 'stopping', 'stopped', 'lost', 'failed', 'destroyed',
+  'running', 'starting', 'preparing', 'requested', 'stopping', 'stopped', 'moving', 'lost', 'failed', 'destroyed',
 ]
 
 export const STATE_LOOKS: Record<State, Look> = {
@@ -20,6 +20,7 @@ export const STATE_LOOKS: Record<State, Look> = {
   stopping: { tone: 'info', icon: 'i-lucide-circle-pause' },
   stopped: { tone: 'neutral', icon: 'i-lucide-circle-stop' },
   failed: { tone: 'error', icon: 'i-lucide-circle-x' },
+  moving: { tone: 'info', icon: 'i-lucide-truck' },
   lost: { tone: 'warning', icon: 'i-lucide-unplug' },
   destroyed: { tone: 'neutral', icon: 'i-lucide-trash' },
 }
@@ -38,19 +39,21 @@ export const STATE_FILLS: Record<State, string> = {
   requested: 'var(--color-slate-300)',
   stopping: 'var(--color-violet-400)',
   stopped: 'var(--color-slate-400)',
+  moving: 'var(--color-teal-400)',
   lost: 'var(--color-amber-500)',
   failed: 'var(--color-red-500)',
   destroyed: 'var(--color-slate-500)',
 }
 
-export type Action = 'start' | 'stop' | 'restart' | 'kill' | 'destroy' | 'upgrade'
+export type Action = 'start' | 'stop' | 'restart' | 'kill' | 'destroy' | 'move' | 'upgrade'
 
 const OFFERED: Record<Action, State[]> = {
   start: ['stopped', 'failed'],
   stop: ['requested', 'preparing', 'starting', 'running', 'lost'],
   restart: ['running', 'starting'],
-  kill: ['preparing', 'starting', 'running', 'stopping', 'lost'],
-  destroy: ['requested', 'preparing', 'starting', 'running', 'stopping', 'stopped', 'failed', 'lost'],
+  kill: ['preparing', 'starting', 'running', 'stopping', 'moving', 'lost'],
+  destroy: ['requested', 'preparing', 'starting', 'running', 'stopping', 'stopped', 'moving', 'failed', 'lost'],
+  move: ['starting', 'running', 'stopped', 'failed'],
   upgrade: ['requested', 'starting', 'running', 'stopped', 'failed'],
 }
 
@@ -64,6 +67,7 @@ export const ACTIONS: { name: Action, icon: string }[] = [
   { name: 'stop', icon: 'i-lucide-square' },
   { name: 'restart', icon: 'i-lucide-rotate-cw' },
   { name: 'upgrade', icon: 'i-lucide-circle-arrow-up' },
+  { name: 'move', icon: 'i-lucide-truck' },
   { name: 'kill', icon: 'i-lucide-zap' },
   { name: 'destroy', icon: 'i-lucide-trash' },
 ]

@@ -39,6 +39,7 @@ from hytopus.brain.gateway.reach import Reach
 from hytopus.brain.gateway.server import open_gateway
 from hytopus.brain.http.streams import Streams
 from hytopus.brain.instances.loops import run_loops
+from hytopus.brain.instances.mover import run_mover
 from hytopus.brain.instances.queries import usage
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.panel import serve as panel
@@ -160,6 +161,7 @@ async def _looping(
     nodes, instances = settings.nodes, settings.instances
     async with asyncio.TaskGroup() as tasks:
         loops = [
+            tasks.create_task(run_mover(database, store, gateway.sessions, presence, clock=clock)),
             tasks.create_task(run_keeper(backups.source, backups.settings)),
             tasks.create_task(run_loops(database, presence, fleet, clock=clock, nodes=nodes, instances=instances)),
             tasks.create_task(run_sweeper(database, store, clock, leases)),

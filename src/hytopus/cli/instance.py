@@ -16,6 +16,7 @@ for _name, _path, _help in (
     ("restart", "instance_steer:restart", "Stop and start it."),
     ("kill", "instance_steer:kill", "End it at once, without saving."),
     ("destroy", "instance_steer:destroy", "Remove it with its files."),
+    ("move", "instance_move:move", "Have it live on another node, with its world."),
     ("upgrade", "instance_steer:upgrade", "Take newer versions of its layers."),
     ("change", "instance_steer:change", "Change its name, variables, limits or requirements."),
     ("preview", "instance_plan:preview", "Show the files that layers would give, before anything is created."),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from hytopus.cli.client import Json
+from hytopus.cli.instance_loss import NodeLoss, node_loss
 from hytopus.cli.instance_wait import RUNNING, Waiting, finish
 from hytopus.cli.options import DEFAULTS, Options, connect
 from hytopus.cli.output import plain, print_json, print_table, say
@@ -31,6 +32,7 @@ async def create(
     dev: bool = False,
     autostart: Annotated[bool, Parameter(negative="--no-autostart")] = True,
     restarts: Annotated[tuple[str, ...], Parameter(name="--restarts")] = (),
+    loss: NodeLoss | None = None,
     preview: bool = False,
     key: str | None = None,
     waiting: Waiting | None = None,
@@ -92,7 +94,7 @@ async def create(
         if preview:
             _show_preview(await api.post("/instances/preview", body), options)
             return
-        more = {"name": name, "autostart": autostart, "metadata": pairs(meta, "--meta")}
+        more = {"name": name, "autostart": autostart, "metadata": pairs(meta, "--meta"), **node_loss(loss)}
         if restarts:
             more["restart_policy"] = restart_policy(restarts)
         if environment is not None:

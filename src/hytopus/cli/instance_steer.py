@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from hytopus.cli.ask import confirm
 from hytopus.cli.client import at
+from hytopus.cli.instance_loss import NodeLoss, node_loss
 from hytopus.cli.instance_wait import DESTROYED, RUNNING, STOPPED, Waiting, describe, finish
 from hytopus.cli.options import DEFAULTS, Options, connect
 from hytopus.cli.output import print_json, say
@@ -95,6 +96,7 @@ async def change(
     autostart: Annotated[bool | None, Parameter(negative="--no-autostart")] = None,
     restarts: Annotated[tuple[str, ...], Parameter(name="--restarts")] = (),
     meta: tuple[str, ...] = (),
+    loss: NodeLoss | None = None,
     restart: bool = False,
     options: Options = DEFAULTS,
 ) -> None:
@@ -126,6 +128,7 @@ async def change(
             "restart_policy": restart_policy(restarts) if restarts else None,
             "metadata": {**before["metadata"], **pairs(meta, "--meta")} if meta else None,
             "restart": restart,
+            **node_loss(loss),
         }
         body = {field: value for field, value in body.items() if value is not None}
         instance = await api.patch(at("instances", before["id"]), body)

@@ -13,7 +13,7 @@ from hytopus.cli.failure import ApiProblem, BrainUnreachable
 from hytopus.cli.output import note
 from hytopus.kit.backoff import backoff
 
-_ALIVE: Final = frozenset({"requested", "preparing", "starting", "running", "stopping", "lost"})
+_ALIVE: Final = frozenset({"requested", "preparing", "starting", "running", "stopping", "moving", "lost"})
 """States in which a stream that ended was cut off: there are lines to come."""
 
 

@@ -14,6 +14,7 @@ for _name, _path, _help in (
     ("uncordon", "node_steer:uncordon", "Place new instances on it again."),
     ("drain", "node_steer:drain", "Move its instances away, then leave it empty."),
     ("undrain", "node_steer:undrain", "Stop draining it."),
+    ("lost", "node_steer:lost", "Declare it lost: what may be replaced is started elsewhere."),
     ("dev-mode", "node_steer:dev_mode", "Fetch templates anew for every instance."),
     ("purge", "node_steer:purge", "Throw away cached templates."),
     ("change", "node_steer:change", "Change its name, region, tags or slots."),

@@ -45,7 +45,12 @@ async def show(name: str, /, *, options: Options = DEFAULTS) -> None:
 
 def marks(node: Json) -> str:
     """What is special about a node."""
-    words = ("cordoned", node["cordoned"]), ("draining", node["draining"]), ("dev mode", node["dev_mode"])
+    words = (
+        ("cordoned", node["cordoned"]),
+        ("draining", node["draining"]),
+        ("declared lost", node["lost_at"]),
+        ("dev mode", node["dev_mode"]),
+    )
     return ", ".join(word for word, holds in words if holds)
 
 
@@ -77,7 +82,9 @@ def _fields(node: Json) -> dict[str, Any]:
         "state": Text.assemble(state_text(node["state"]), f" for {age(node['state_since'])}"),
         "special": marks(node),
         "drains until": clock_time(drain["deadline"]) if drain else None,
-        "still to move": drain["remaining"] if drain else None,
+        "still to stop": drain["remaining"] if drain else None,
+        "staying with worlds": drain["staying"] if drain else None,
+        "copies to clear": drain["clearing"] if drain else None,
         "region": node["region"],
         "tags": node["tags"],
         "environment": node["environment"],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from hytopus.cli.ask import confirm
 from hytopus.cli.client import at
+from hytopus.cli.node_drain import watch_drain
 from hytopus.cli.node_show import marks
 from hytopus.cli.options import DEFAULTS, Options, connect
 from hytopus.cli.output import clock_time, plain, print_json, say, size
@@ -22,21 +25,60 @@ async def uncordon(name: str, /, *, options: Options = DEFAULTS) -> None:
     await _steer(name, "uncordon", None, options)
 
 
-async def drain(name: str, /, *, deadline: str = "10m", options: Options = DEFAULTS) -> None:
-    """Cordon a node and empty it: what runs there is stopped, what never ran is placed elsewhere.
+async def drain(
+    name: str,
+    /,
+    *,
+    deadline: str = "10m",
+    force: bool = False,
+    move: bool = False,
+    wait: Annotated[bool, Parameter(name=("--wait", "-w"))] = False,
+    options: Options = DEFAULTS,
+) -> None:
+    """Empty a node: what runs there is stopped, what has no world of its own starts again elsewhere.
 
     Parameters
     ----------
     deadline
-        Time to leave, e.g. 10m; what runs then is stopped.
+        Time to stop gracefully, e.g. 10m; what runs then is killed.
+    force
+        Kill at once; what servers have not saved is lost.
+    move
+        Also move instances with worlds of their own to other nodes, as far as there is room.
+    wait
+        Stay until no process is left there, with a progress bar.
     """
     seconds = duration(deadline, "--deadline").total_seconds()
-    await _steer(name, "drain", {"deadline_s": int(seconds)}, options)
+    async with connect(options) as api:
+        node = await api.post(at("nodes", name, "drain"), {"deadline_s": int(seconds), "force": force, "move": move})
+        if wait:
+            node = await watch_drain(api, node)
+    _report(node, options)
+    if wait and not options.json and node["drain"] and node["drain"]["staying"]:
+        say(f"These stay there with their worlds: {', '.join(map(plain, node['drain']['staying']))}.")
 
 
 async def undrain(name: str, /, *, options: Options = DEFAULTS) -> None:
     """Stop draining a node, and place new instances on it again."""
     await _steer(name, "undrain", None, options)
+
+
+async def lost(name: str, /, *, off: bool = False, yes: bool = False, options: Options = DEFAULTS) -> None:
+    """Declare an offline node lost: what may be replaced is started elsewhere as soon as that cannot double it.
+
+    Servers without a world of their own follow at once. Servers with one wait for their node, unless they may be
+    replaced (`--on-node-loss replace`): then they follow when their lease has run out, and begin with the worlds of
+    their layers. What is left on the node is stopped when it returns, and worlds there are kept.
+
+    Parameters
+    ----------
+    off
+        You have seen to it that the machine is off: nothing has to be waited for.
+    yes
+        Do not ask.
+    """
+    confirm(f"Declare the node {name} lost{' and its machine off' if off else ''}?", yes=yes)
+    await _steer(name, "lost", {"off": off}, options)
 
 
 async def dev_mode(name: str, switch: Literal["on", "off"], /, *, options: Options = DEFAULTS) -> None:

@@ -25,6 +25,7 @@ _STATE_STYLES: Final = {
     "preparing": "cyan",
     "starting": "cyan",
     "stopping": "cyan",
+    "moving": "cyan",
     "stopped": "dim",
     "destroyed": "dim",
 }

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.status import Status
 
 from hytopus.cli.output import plain
@@ -40,3 +49,15 @@ def last_line(label: str) -> Iterator[Callable[[str], None]]:
     console = Console(stderr=True, markup=False, highlight=False)
     with Status(label, console=console) as status:
         yield lambda line: status.update(f"{label}: {plain(line)[: console.width - len(label) - 6]}")
+
+
+@contextmanager
+def steps_bar(label: str, total: int) -> Iterator[Callable[[int, str], None]]:
+    """A bar for `total` things; the function given takes how many are done, and what is next."""
+    if not sys.stderr.isatty():
+        yield lambda _count, _next: None
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True, markup=False)) as progress:
+        task = progress.add_task(label, total=total)
+        yield lambda count, what: progress.update(task, completed=count, description=f"{label} {plain(what)}".strip())

@@ -187,6 +187,9 @@ class Game(_Model):
     restart: RestartPolicy = RestartPolicy()
     players: Players = Players()
     resources: Resources = Resources()
+    persistent: bool = True
+    """Its servers have a world of their own, which must neither get lost nor run twice. A lobby or a match that starts
+    from its templates every time is `false`."""
     variables: dict[VariableName, Variable] = Field(default_factory=dict)
     """Variables the command and environment use, with defaults; templates may rely on them too."""
 

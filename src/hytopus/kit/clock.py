@@ -19,6 +19,10 @@ class Clock(Protocol):
         """Seconds that never run backwards; only differences mean anything."""
         ...
 
+    def boottime(self) -> float:
+        """Like `monotonic`, but counts the time in which the machine was suspended, too."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait; cancellable."""
         ...
@@ -32,6 +36,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def boottime(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -55,17 +55,31 @@ def pack(directory: Path, target: Path, *, progress: Progress | None = None) -> 
         raise PackRefused(path=str(directory), rule="it is not a directory")
     found = list(items(directory))
     rules = read_rules(directory)
+    written = write_archive(found, target, progress or (lambda done, total: None))
+    files = [item for item in found if item.kind == FILE]
+    return Packed(written.checksum, written.size, len(files), sum(item.size for item in files), rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A tarball: its SHA-256 in hex, and its size."""
+
+    checksum: str
+    size: int
+
+
+def write_archive(found: list[Item], target: Path, progress: Progress) -> Written:
+    """The items in their order, compressed as the target's name says; nothing is left of it after an error."""
     partial = target.with_name(f".{target.name}.partial")
     try:
         with partial.open("wb") as file:
             output = _Hashing(file)
             with _compressed(output, target.name) as archive:
-                _write(archive, found, progress or (lambda done, total: None))
+                _write(archive, found, progress)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    files = [item for item in found if item.kind == FILE]
-    return Packed(output.digest.hexdigest(), output.size, len(files), sum(item.size for item in files), rules)
+    return Written(output.digest.hexdigest(), output.size)
 
 
 def read_rules(directory: Path) -> TemplateRules:

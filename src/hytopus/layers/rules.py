@@ -77,6 +77,8 @@ class TemplateRules(_Model):
     """Globs of paths from lower layers that this layer deletes before adding its own files."""
     clean: bool = False
     """Delete everything lower layers brought before adding this layer's files."""
+    persistent: bool | None = None
+    """Whether a server of this layer has a world of its own; the last layer that says so decides, else the game."""
     require: tuple[str, ...] = ()
     """Paths that must exist in the finished directory (the consistency check)."""
 

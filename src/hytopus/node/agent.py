@@ -25,6 +25,7 @@ from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.states import AT_REST
 from hytopus.node.runner.stop import LIVE
 from hytopus.node.runtime.base import Usage
+from hytopus.node.worlds import Worlds
 from hytopus.wire.messages import (
     Heartbeat,
     InstanceCommand,
@@ -54,6 +55,7 @@ class Agent:
         self._facts = facts
         self.crew = Crew(host)
         self.adopted = self.crew.adopted
+        self._worlds = Worlds(host)
         self._measure_machine = measure or (lambda ports: NodeLoad())
         self._load = NodeLoad()
         self._usage: Mapping[str, Usage] = {}
@@ -84,7 +86,15 @@ class Agent:
             engine_up=self.crew.engine_up,
         )
         usage = tuple(_usage_of(instance, self._usage) for instance in self.crew if instance.id in self._usage)
-        return Heartbeat(self._host.clock.now().isoformat(), self.dev_mode, load, usage)
+        lent = any(instance.record.lease_s for instance in self.crew)
+        number = self._host.lease.sending() if lent else 0
+        return Heartbeat(self._host.clock.now().isoformat(), self.dev_mode, load, usage, number)
+
+    def registering(self) -> int:
+        return self._host.lease.sending()
+
+    def renewed(self, number: int) -> None:
+        self._host.lease.renewed(number)
 
     async def welcome(self, welcome: Welcome) -> None:
         self._heartbeat_seconds = welcome.heartbeat_seconds
@@ -106,6 +116,8 @@ class Agent:
             case "purge_cache":
                 log.info("command", command="PurgeCache", **body)
                 return await self._host.directories.purge(body.get("template_id", ""), body.get("version", ""))
+            case "world":
+                return self._worlds.ask(self.crew.instance(instance_id), body)
             case "provenance":
                 self.crew.instance(instance_id)
                 return {"files": list(await self._host.directories.provenance(instance_id, body.get("path") or "**"))}
@@ -165,6 +177,7 @@ class Agent:
             tasks.create_task(self.crew.run(), name="crew")
             await self.adopted.wait()
             tasks.create_task(self._measure_for_ever(), name="measure")
+            tasks.create_task(self._worlds.run(), name="worlds")
 
     def _desk(self, kind: str) -> FileDesk:
         if self._files is None:

@@ -30,6 +30,13 @@ SETTLE_SECONDS: Final = 30.0
 """How long the first registration may wait for the engine's word on what an earlier agent left."""
 
 
+LEASE_SECONDS: Final = 1.0
+"""Between two looks at the leases, where there are any."""
+
+NO_LEASE_SECONDS: Final = 10.0
+"""The same where there are none: the shortest lease is longer."""
+
+
 class Crew:
     """`run` it; `adopted` is set once it is known what runs here."""
 
@@ -70,6 +77,8 @@ class Crew:
         """For ever. Cancelled, it leaves the servers running; the next agent's crew takes them over."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            await self._host.blocking(self._host.lease.load)
+            tasks.create_task(self._keep_leases(), name="leases")
             await self._take_over()
             self.adopted.set()
             tasks.create_task(self._watch_engine(), name="watch the engine")
@@ -133,6 +142,16 @@ class Crew:
                 await self._sweep()
             except RuntimeUnavailable:
                 continue  # the watcher sees it, too
+
+    async def _keep_leases(self) -> None:
+        """Looks every second instead of sleeping until a lease ends: no timer runs on a suspended machine."""
+        while True:
+            if self._host.lease.unsaved:
+                await self._host.blocking(self._host.lease.save)
+            for runner in list(self._runners.values()):
+                runner.fence()
+            lent = any(runner.instance.record.lease_s for runner in self._runners.values())
+            await self._host.clock.sleep(LEASE_SECONDS if lent else NO_LEASE_SECONDS)
 
     async def _sweep(self) -> None:
         """Compare with the engine: look closer where it differs, adopt what is ours and unknown."""

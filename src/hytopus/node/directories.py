@@ -11,6 +11,7 @@ from hytopus.kit.logs import get_logger
 from hytopus.node.cache.cache import CachedLayer, TemplateCache
 from hytopus.node.cache.download import Progress as Fetched
 from hytopus.node.cache.source import LayerSource
+from hytopus.node.materialise.leaving import PackedWorld
 from hytopus.node.materialise.workspace import Prepared, Workspaces
 from hytopus.node.runner.host import Built, CacheNumbers, Progress
 from hytopus.wire.messages import PrepareInstance, TemplateLayer
@@ -35,7 +36,8 @@ class CachedDirectories:
 
     async def build(self, assignment: PrepareInstance, *, refresh: bool, progress: Progress) -> Built:
         began = self._monotonic()
-        sources = [_source(layer) for layer in assignment.template_layers]
+        world = assignment.world
+        sources = [_source(layer) for layer in (*assignment.template_layers, *((world,) if world else ()))]
         told = _Told(sources, progress)
         async with self._cache.hold(sources, refresh=refresh, progress=told) as layers:
             fetched = self._monotonic() - began
@@ -43,14 +45,20 @@ class CachedDirectories:
             progress("merge", 0)
             prepared = await self._workspaces.prepare(
                 assignment.instance_id,
-                layers,
+                layers[: len(assignment.template_layers)],
                 assignment.variable_map,
                 secrets=frozenset(assignment.secrets),
                 discard_changes=assignment.discard_changes,
+                world=layers[-1].tree if world else None,
             )
+        if world:
+            await self.purge(world.template_id, "")  # it is of no use to anybody else
         if not all(layer.hit for layer in layers):
             await self.count()
         return _built(prepared, fetch=fetched)
+
+    async def pack(self, instance_id: str, progress: Callable[[float], None]) -> PackedWorld:
+        return await self._workspaces.pack(instance_id, progress)
 
     async def reopen(self, instance_id: str) -> Built:
         return _built(await self._workspaces.reopen(instance_id))

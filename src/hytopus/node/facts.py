@@ -42,6 +42,7 @@ def node_facts(settings: NodeSettings, *, materialisers: Sequence[str]) -> NodeF
         port_first=settings.ports.first,
         port_last=settings.ports.last,
         materialisers=tuple(materialisers),
+        leases=True,
     )
 
 

@@ -64,6 +64,10 @@ class Record:
     oom_killed: bool = False
     unwatched: bool = False
     """It ended while no agent looked or the engine was away: with the machine, most likely, and not by itself."""
+    lease_s: float = 0.0
+    """Without word from a Brain for so long it is stopped; 0: never."""
+    fenced: bool = False
+    """The stop under way, or the last one, was for want of a Brain."""
     problem: Problem | None = None
     log_tail: tuple[str, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)

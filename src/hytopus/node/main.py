@@ -20,6 +20,7 @@ from hytopus.node.facts import node_facts
 from hytopus.node.files.desk import FileDesk
 from hytopus.node.identity import Identity, agent_id, load_identity, lock_data_directory
 from hytopus.node.journal import Journal
+from hytopus.node.lease import Lease
 from hytopus.node.link.dialer import GrpcDialer
 from hytopus.node.link.link import Link, dial_brain
 from hytopus.node.link.outbox import Outbox
@@ -73,6 +74,7 @@ async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, r
         directories=directories,
         journal=Journal(settings.data_dir / "journal"),
         clock=clock,
+        lease=Lease(clock, settings.data_dir / "lease.json"),
         report=outbox.report,
         renew_urls=outbox.renew_urls,
         logs=settings.data_dir / "logs",

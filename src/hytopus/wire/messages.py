@@ -48,6 +48,8 @@ class NodeFacts:
     port_last: int = 0
     materialisers: tuple[str, ...] = ()
     """Ways to build a directory that work here, best first: overlay, reflink, copy."""
+    leases: bool = False
+    """This agent keeps leases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ class Heartbeat:
     dev_mode: bool
     load: NodeLoad
     usage: tuple[InstanceUsage, ...] = ()
+    number: int = 0
+    """Not 0: the node holds instances with a lease, and asks for `LeaseRenewed` with this number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,13 @@ class ReportsSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseRenewed:
+    """A Brain has counted on this node after the heartbeat with this number was sent; leases run from its sending."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class TemplateLayer:
     """One layer, in order, with a short-lived URL for exactly this object."""
 
@@ -233,6 +244,8 @@ class PrepareInstance:
     discard_changes: bool = False
     record: str = ""
     """What the Brain knows of the instance, as JSON: the node keeps it for a Brain that has lost it."""
+    world: TemplateLayer | None = None
+    """What it changed on the node it was moved from, to be built in; comes with `discard_changes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +256,8 @@ class StartInstance:
     """The policy as JSON (`games.restart.RestartPolicy`); empty: the game's."""
     autostart: bool = False
     """Start it again, too, when it ended while nobody watched: its machine was rebooted."""
+    lease_s: float = 0.0
+    """Without word from a Brain for so long, the node stops it by itself; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +327,7 @@ BrainMessage = (
     | OpenStream
     | ReportsSeen
     | Brains
+    | LeaseRenewed
 )
 
 InstanceCommand = PrepareInstance | StartInstance | StopInstance | DestroyInstance

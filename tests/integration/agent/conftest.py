@@ -23,6 +23,7 @@ from hytopus.node.cache.cache import TemplateCache
 from hytopus.node.cache.download import MemoryDownload
 from hytopus.node.directories import CachedDirectories
 from hytopus.node.journal import Journal
+from hytopus.node.lease import Lease
 from hytopus.node.materialise.probe import probe
 from hytopus.node.materialise.workspace import Workspaces
 from hytopus.node.runner.host import Host
@@ -68,6 +69,7 @@ class Node:
             directories=directories,
             journal=Journal(self.root / "journal"),
             clock=clock,
+            lease=Lease(clock, self.root / "lease.json"),
             report=self.sent.report,
             renew_urls=self.sent.renew_urls,
             logs=self.root / "logs",

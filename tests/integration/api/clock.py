@@ -20,6 +20,9 @@ class StepClock:
     def monotonic(self) -> float:
         return self._elapsed
 
+    def boottime(self) -> float:
+        return self._elapsed
+
     async def sleep(self, seconds: float) -> None:
         waker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (self._elapsed + seconds, waker)

@@ -80,6 +80,12 @@ class ListeningAgent:
     def heartbeat(self) -> Heartbeat:
         return Heartbeat("", self.dev_mode, NodeLoad(cpu_percent=12.5))
 
+    def registering(self) -> int:
+        return 0
+
+    def renewed(self, number: int) -> None:
+        return
+
     async def welcome(self, welcome: Welcome) -> None:
         self.welcomes.append(welcome)
 

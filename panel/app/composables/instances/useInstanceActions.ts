@@ -1,6 +1,6 @@
 /** Start, stop and the others, for one instance or many; what cannot be undone is asked about first. */
 import {
-  destroyInstance, killInstance, restartInstance, startInstance, stopInstance, upgradeInstance, type InstanceSummary,
+  destroyInstance, killInstance, moveInstance, restartInstance, startInstance, stopInstance, upgradeInstance, type InstanceSummary,
 } from '~/api'
 
 type Target = Pick<InstanceSummary, 'id' | 'name' | 'state' | 'wanted' | 'players'>
@@ -11,10 +11,12 @@ const CALLS = {
   restart: (id: string) => ask(restartInstance({ path: { instance: id } })),
   kill: (id: string) => ask(killInstance({ path: { instance: id } })),
   destroy: (id: string) => ask(destroyInstance({ path: { instance: id } })),
+  /** To the node with the most room; the Brain refuses with the reason where there is none. */
+  move: (id: string) => ask(moveInstance({ path: { instance: id }, body: { restart: true } })),
   upgrade: (id: string) => ask(upgradeInstance({ path: { instance: id }, body: { restart: true } })),
 }
 
-const ASKED_ABOUT = new Set<Action>(['stop', 'restart', 'kill', 'destroy', 'upgrade'])
+const ASKED_ABOUT = new Set<Action>(['stop', 'restart', 'kill', 'destroy', 'move', 'upgrade'])
 /** Requests under way at once in a bulk action. */
 const AT_ONCE = 6
 

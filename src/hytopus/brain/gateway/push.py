@@ -122,7 +122,10 @@ class Pusher:
         layers = [
             replace(layer, url=await sign(layer.url, expires_s=URL_LIFETIME_S)) for layer in command.template_layers
         ]
-        return replace(command, template_layers=tuple(layers))
+        world = command.world
+        if world is not None:
+            world = replace(world, url=await sign(world.url, expires_s=URL_LIFETIME_S))
+        return replace(command, template_layers=tuple(layers), world=world)
 
 
 def _key(command: InstanceCommand) -> _Key:

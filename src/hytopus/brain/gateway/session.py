@@ -32,6 +32,7 @@ from hytopus.wire.messages import (
     Brains,
     Heartbeat,
     InstanceReport,
+    LeaseRenewed,
     NodeMessage,
     Refused,
     RegisterNode,
@@ -185,6 +186,8 @@ class _Session:
         match message:
             case Heartbeat():
                 self._gateway.presence.heartbeat(self._live.node_id, message)
+                if message.number:
+                    await self._renew_lease(message.number)
             case InstanceReport():
                 await self._reports.put(message)
             case Answer():
@@ -205,6 +208,16 @@ class _Session:
                     await self._live.channel.send(Brains(fleet.spread(addresses)))
                     told = addresses
                 await changed.get()
+
+    async def _renew_lease(self, number: int) -> None:
+        """Look *after* the heartbeat came: what the node then has left ends before a later declaration counts down."""
+        async with self._gateway.database.read() as reading:
+            lost = await node_queries.is_lost(reading, self._live.node_id)
+        if lost:
+            log.warning("a node that was declared lost is heard; it has to register anew", node=self._live.node_id)
+            await self._live.channel.close()
+            return
+        await self._live.channel.send(LeaseRenewed(number))
 
     async def _watch(self) -> None:
         """A node may be silent without its connection being broken: hung, or behind a dead network."""

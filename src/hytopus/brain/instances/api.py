@@ -15,9 +15,10 @@ from hytopus.brain.http.dependencies import ClockDep, CreationDep, ReadDep, Writ
 from hytopus.brain.http.paging import Page, PageDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
-from hytopus.brain.instances import changes, commands, creation
+from hytopus.brain.instances import changes, commands, creation, relocation
 from hytopus.brain.instances.errors import (
     BadInstanceName,
+    CannotMove,
     GameMissing,
     InstanceDestroyed,
     InstanceIsRunning,
@@ -26,6 +27,7 @@ from hytopus.brain.instances.errors import (
     NameTaken,
     NoRoom,
     NotAtRest,
+    NotMoving,
     PortAskedTwice,
     PortOutsidePools,
     PortsChanged,
@@ -39,6 +41,7 @@ from hytopus.brain.instances.schemas import (
     CreateInstance,
     InstanceOut,
     InstanceSummary,
+    MoveInstance,
     UpdateInstance,
     UpgradeInstance,
 )
@@ -84,7 +87,7 @@ async def create_instance(
     clock: ClockDep,
 ) -> InstanceOut:
     """Ask for an instance. It is placed, prepared and (unless `autostart` is off) started from here on by itself."""
-    instance = await creation.create(session, body, games=games, actor=actor, now=clock.now())
+    instance = await creation.create(session, body, games=games, actor=actor, now=clock.now(), settings=settings)
     return await in_full(session, instance, presence, settings)
 
 
@@ -235,6 +238,44 @@ async def kill_instance(
     """It is to stop now, without being asked. Works whatever else is going on."""
     row = await find(session, instance, lock=True)
     await commands.kill(session, row, actor=actor, now=clock.now())
+    return await in_full(session, row, presence, settings)
+
+
+@router.post(
+    "/instances/{instance}/move",
+    status_code=202,
+    responses=problems(InstanceNotFound, NodeNotFound, InstanceDestroyed, CannotMove),
+)
+async def move_instance(
+    instance: str,
+    body: MoveInstance,
+    session: WriteDep,
+    presence: PresenceDep,
+    settings: InstanceSettingsDep,
+    actor: ActorDep,
+    clock: ClockDep,
+) -> InstanceOut:
+    """It is to live on another node, with its world. Nothing is taken from the old one before the new one has it."""
+    row = await find(session, instance, lock=True)
+    target = await find_node(session, body.node) if body.node is not None else None
+    await relocation.move(session, row, target, restart=body.restart, presence=presence, actor=actor, now=clock.now())
+    return await in_full(session, row, presence, settings)
+
+
+@router.delete(
+    "/instances/{instance}/move", status_code=202, responses=problems(InstanceNotFound, NotMoving, CannotMove)
+)
+async def cancel_move(
+    instance: str,
+    session: WriteDep,
+    presence: PresenceDep,
+    settings: InstanceSettingsDep,
+    actor: ActorDep,
+    clock: ClockDep,
+) -> InstanceOut:
+    """Call its move off: it stays, or goes back to the node it came from."""
+    row = await find(session, instance, lock=True)
+    await relocation.call_off(session, row, actor=actor, now=clock.now())
     return await in_full(session, row, presence, settings)
 
 

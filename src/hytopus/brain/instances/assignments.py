@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hytopus.brain.instances import moving
 from hytopus.brain.instances.models import Instance, Leftover, PortLease
 from hytopus.brain.instances.queries import ports_of
 from hytopus.brain.instances.record import describe
@@ -35,7 +36,7 @@ async def commands_for(session: AsyncSession, node_id: str) -> list[InstanceComm
     pending = list(
         await session.scalars(
             select(Instance)
-            .where(Instance.node_id == node_id, or_(Instance.state.in_(TRANSITIONAL), destroying))
+            .where(Instance.node_id == node_id, or_(Instance.state.in_(TRANSITIONAL - {State.MOVING}), destroying))
             .order_by(Instance.state_since, Instance.id)
         )
     )
@@ -43,7 +44,7 @@ async def commands_for(session: AsyncSession, node_id: str) -> list[InstanceComm
     ports = await ports_of(session, preparing)
     leftovers = await session.scalars(select(Leftover).where(Leftover.node_id == node_id))
     return [
-        *(DestroyInstance(each.instance_id, each.generation, superseded=True) for each in leftovers),
+        *(_away_with(leftover) for leftover in leftovers),
         *(_command(instance, node, ports.get(instance.id, [])) for instance in pending),
     ]
 
@@ -58,17 +59,34 @@ def bindings(instance: Instance, leases: Sequence[PortLease]) -> tuple[PortBindi
     )
 
 
+def _away_with(leftover: Leftover) -> InstanceCommand:
+    """A copy with a world in it is not to run; that is all until somebody decides about it."""
+    if leftover.keep:
+        return StopInstance(leftover.instance_id, leftover.generation)
+    return DestroyInstance(leftover.instance_id, leftover.generation, superseded=True)
+
+
 def _command(instance: Instance, node: Node, leases: Sequence[PortLease]) -> InstanceCommand:
     match instance.state:
         case State.PREPARING:
             return _prepare(instance, node, bindings(instance, leases))
         case State.STARTING:
             policy = instance.restart_policy.model_dump_json()
-            return StartInstance(instance.id, instance.generation, policy, autostart=instance.autostart)
+            return StartInstance(
+                instance.id, instance.generation, policy, autostart=instance.autostart, lease_s=instance.leased_s
+            )
         case State.STOPPING:
             return StopInstance(instance.id, instance.generation, kill=instance.kill_at is not None)
         case _:
             return DestroyInstance(instance.id, instance.generation)
+
+
+def _world(instance: Instance) -> TemplateLayer | None:
+    """What it brings from the node it left; `url` holds the key, as that of a layer does."""
+    if moving.step_of(instance) != moving.CARRIED or "key" not in (instance.move or {}):
+        return None
+    move = instance.move or {}
+    return TemplateLayer(f"world-{instance.id}", move["checksum"][:16], move["checksum"], move["size"], move["key"])
 
 
 def _prepare(instance: Instance, node: Node, ports: tuple[PortBinding, ...]) -> PrepareInstance:
@@ -90,4 +108,5 @@ def _prepare(instance: Instance, node: Node, ports: tuple[PortBinding, ...]) -> 
         disk_mb=instance.disk_mb,
         discard_changes=instance.discard_changes,
         record=describe(instance),
+        world=_world(instance),
     )

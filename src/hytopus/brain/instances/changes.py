@@ -103,7 +103,7 @@ async def _set_variables(
 
 def _prepare_again(session: AsyncSession, instance: Instance, what: str, *, restart: bool, now: datetime) -> None:
     """Its directory is out of date. The generation makes reports on the old one count for nothing."""
-    if instance.state in (State.PREPARING, State.LOST, State.STOPPING):
+    if instance.state in (State.PREPARING, State.LOST, State.STOPPING, State.MOVING):
         raise NotAtRest(instance=instance.name, state=instance.state.value, what="what it is made of")
     if instance.state in (State.STARTING, State.RUNNING):
         if not restart:

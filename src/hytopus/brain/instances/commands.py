@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hytopus.brain.activity.actor import Actor
 from hytopus.brain.activity.commands import audit, record
 from hytopus.brain.db.signals import signal
+from hytopus.brain.instances import moving
 from hytopus.brain.instances.errors import InstanceDestroyed
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.problems import StoppingTimedOut
@@ -70,6 +71,8 @@ async def kill(session: AsyncSession, instance: Instance, *, actor: Actor, now: 
             advance(session, instance, State.STOPPING, at=now, actor=actor, why="It is being killed.")
         case State.STOPPING if instance.kill_at is None:
             kill_now(session, instance, at=now, actor=actor)
+        case State.MOVING:
+            await moving.call_off(session, instance, at=now, why="It was killed.", actor=actor)
         case State.LOST:
             instance.kill_at = now
         case State.FAILED if stuck:

@@ -20,7 +20,8 @@ from hytopus.brain.instances.errors import BadInstanceName, BadRestartPolicy, Na
 from hytopus.brain.instances.layers import check_ports, lock
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.schemas import CreateInstance
-from hytopus.brain.instances.states import State, Wanted
+from hytopus.brain.instances.settings import InstanceSettings
+from hytopus.brain.instances.states import OnNodeLoss, State, Wanted
 from hytopus.brain.instances.variables import MASK, check_given
 from hytopus.brain.nodes.queries import find as find_node
 from hytopus.games.restart import RestartChoice, RestartPolicy
@@ -28,7 +29,13 @@ from hytopus.kit.ids import is_name, new_id
 
 
 async def create(
-    session: AsyncSession, body: CreateInstance, *, games: Catalogue, actor: Actor, now: datetime
+    session: AsyncSession,
+    body: CreateInstance,
+    *,
+    games: Catalogue,
+    actor: Actor,
+    now: datetime,
+    settings: InstanceSettings | None = None,
 ) -> Instance:
     """A new instance, which waits for a node from here on."""
     await check_name(session, body.name)
@@ -38,6 +45,8 @@ async def create(
     check_restart(locked.game.restart, body.restart_policy)
     pinned = (await find_node(session, body.node)).id if body.node is not None else None
     resources = locked.game.resources
+    persistent = locked.persistent if body.persistent is None else body.persistent
+    by_itself = OnNodeLoss.WAIT if persistent else OnNodeLoss.REPLACE
     instance = Instance(
         id=new_id(),
         name=body.name,
@@ -61,6 +70,11 @@ async def create(
         dev=body.dev,
         environment=body.environment or "",
         autostart=body.autostart,
+        persistent=persistent,
+        on_node_loss=body.on_node_loss or by_itself,
+        replace_after_s=body.replace_after_s,
+        lease_s=body.lease_s or (settings or InstanceSettings()).lease_s,
+        leased_s=0.0,
         wanted=Wanted.RUNNING if body.autostart else Wanted.STOPPED,
         state=State.REQUESTED,
         state_since=now,
@@ -125,6 +139,8 @@ def _tell(session: AsyncSession, instance: Instance, *, actor: Actor, now: datet
         "memory_mb": instance.memory_mb,
         "cpus": instance.cpus,
         "disk_mb": instance.disk_mb,
+        "persistent": instance.persistent,
+        "on_node_loss": instance.on_node_loss.value,
         "wanted": instance.wanted.value,
         "to": instance.state.value,
     }

@@ -8,25 +8,33 @@ from typing import Any
 
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.settings import InstanceSettings
-from hytopus.brain.instances.states import AT_REST, State, Wanted
+from hytopus.brain.instances.states import AT_REST, TRANSITIONAL, State, Wanted
 
 
 def allowance(instance: Instance, settings: InstanceSettings) -> float | None:
     """Seconds the present state may last; None where it may last for ever."""
-    ready, stop = instance.definition.get("ready", {}), instance.definition.get("stop", {})
+    ready = instance.definition.get("ready", {})
     match instance.state:
         case State.PREPARING:
             return settings.preparing_s
+        case State.MOVING:
+            return settings.moving_s
         case State.STARTING:
             return _number(ready, "timeout", 120) + settings.start_slack_s
         case State.STOPPING if instance.kill_at is not None:
             return settings.kill_s
         case State.STOPPING:
-            return _number(stop, "grace", 60) + _number(stop, "signal_grace", 10) + settings.stop_slack_s
+            return stop_s(instance) + settings.stop_slack_s
         case State.STOPPED | State.FAILED if instance.wanted is Wanted.DESTROYED:
             return settings.destroy_s
         case _:
             return None
+
+
+def stop_s(instance: Instance) -> float:
+    """Seconds its game gives a server to end before it is killed."""
+    stop = instance.definition.get("stop", {})
+    return _number(stop, "grace", 60) + _number(stop, "signal_grace", 10)
 
 
 def deadline(instance: Instance, settings: InstanceSettings, node_since: datetime | None = None) -> datetime | None:
@@ -37,7 +45,7 @@ def deadline(instance: Instance, settings: InstanceSettings, node_since: datetim
     moments = [instance.state_since, node_since]
     if instance.state is State.STARTING:
         moments.append(instance.retry_at)
-    if instance.state is State.PREPARING:
+    if instance.state in (State.PREPARING, State.MOVING):
         moments.append(instance.progress_at)
     if instance.state is State.STOPPING:
         moments.append(instance.kill_at)
@@ -48,7 +56,7 @@ def has_deadline(state: State, wanted: Wanted) -> bool:
     """Whether a state is one that must not last."""
     if state in AT_REST:
         return wanted is Wanted.DESTROYED and state is not State.REQUESTED
-    return state in (State.PREPARING, State.STARTING, State.STOPPING)
+    return state in TRANSITIONAL
 
 
 def _number(table: Mapping[str, Any], key: str, default: float) -> float:

@@ -128,3 +128,16 @@ class PortsChanged(HytopusError):
     status: ClassVar[int] = 409
     template: ClassVar[str] = "The game {game!r} has other ports now, and {instance} has files on its node already."
     remedy: ClassVar[str] = "Create a new instance, or ask for an upgrade that discards its changes."
+
+
+class CannotMove(HytopusError):
+    code: ClassVar[str] = "cannot_move"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "{instance} cannot be moved: {why}."
+    remedy: ClassVar[str] = "{remedy}"
+
+
+class NotMoving(HytopusError):
+    code: ClassVar[str] = "not_moving"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "{instance} is not being moved, so there is nothing to call off."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.actor import Actor
@@ -14,6 +14,7 @@ from hytopus.brain.instances.states import AWAKE, State
 from hytopus.brain.nodes import commands as nodes
 from hytopus.brain.nodes.errors import NodeNotEmpty
 from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.schemas import DrainProgress
 
 
 async def remove_node(session: AsyncSession, node: Node, *, force: bool, actor: Actor, at: datetime) -> None:
@@ -35,14 +36,22 @@ async def remove_node(session: AsyncSession, node: Node, *, force: bool, actor: 
         await settle(session, instance, None, at=at)
 
 
-async def still_awake(session: AsyncSession, node_ids: list[str]) -> dict[str, list[str]]:
-    """For each node: names of the instances that a drain has not put to rest yet."""
+async def drain_progress(session: AsyncSession, node_ids: list[str]) -> dict[str, DrainProgress]:
+    """For each node what its drain has not put to rest yet, what stays there, and what it has to clear away."""
     rows = await session.execute(
-        select(Instance.node_id, Instance.name)
-        .where(Instance.node_id.in_(node_ids), Instance.state.in_(AWAKE))
+        select(Instance.node_id, Instance.name, Instance.state)
+        .where(Instance.node_id.in_(node_ids), Instance.state != State.DESTROYED)
         .order_by(Instance.name)
     )
     awake: dict[str, list[str]] = {node_id: [] for node_id in node_ids}
-    for node_id, name in rows:
-        awake[str(node_id)].append(name)
-    return awake
+    staying: dict[str, list[str]] = {node_id: [] for node_id in node_ids}
+    for node_id, name, state in rows:
+        under_way = state in AWAKE or state is State.MOVING
+        (awake if under_way else staying)[str(node_id)].append(name)
+    copies = await session.execute(
+        select(Leftover.node_id, func.count())
+        .where(Leftover.node_id.in_(node_ids), Leftover.keep.is_(False))
+        .group_by(Leftover.node_id)
+    )
+    clearing: dict[str, int] = {str(node_id): count for node_id, count in copies}
+    return {node_id: DrainProgress(awake[node_id], staying[node_id], clearing.get(node_id, 0)) for node_id in node_ids}

@@ -31,6 +31,12 @@ class Locked:
     def layers(self) -> list[dict[str, Any]]:
         return [layer_of(version) for version in self.versions]
 
+    @property
+    def persistent(self) -> bool:
+        """Whether such a server has a world of its own: the last layer that says so, else the game."""
+        said = [rules.persistent for rules in self.rules if rules.persistent is not None]
+        return said[-1] if said else self.game.persistent
+
 
 async def lock(
     session: AsyncSession, references: Sequence[str], game: str | None, games: Catalogue, *, hold: bool = True

@@ -10,6 +10,7 @@ from typing import Any, Final
 from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.control.controller import Controller, Topic
 from hytopus.brain.db.engine import Database
+from hytopus.brain.instances.fences import Fences
 from hytopus.brain.instances.reconciler import due, instances_on, reconcile
 from hytopus.brain.instances.scheduler import schedule
 from hytopus.brain.instances.settings import InstanceSettings
@@ -43,13 +44,14 @@ async def run_loops(
 
 def instance_controller(database: Database, clock: Clock, settings: InstanceSettings) -> Controller[str]:
     """One key for each instance."""
+    fences = Fences(clock)
 
     async def itself(instance_id: Any) -> Iterable[str]:
         return (str(instance_id),)
 
     return Controller(
         "instances",
-        lambda instance_id: reconcile(database, instance_id, clock=clock, settings=settings),
+        lambda instance_id: reconcile(database, instance_id, clock=clock, settings=settings, fences=fences),
         clock=clock,
         signals=database.signals,
         topics={

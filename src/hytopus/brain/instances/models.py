@@ -12,7 +12,7 @@ from hytopus.brain.db.base import Base
 from hytopus.brain.db.scope import Placed
 from hytopus.brain.db.sealed import Sealed
 from hytopus.brain.db.types import EnumText
-from hytopus.brain.instances.states import State, Wanted
+from hytopus.brain.instances.states import OnNodeLoss, State, Wanted
 from hytopus.games.definition import Game
 from hytopus.games.restart import RestartChoice, RestartPolicy
 from hytopus.kit.ids import new_id
@@ -62,6 +62,16 @@ class Instance(Placed, Base):
     autostart: Mapped[bool] = mapped_column(default=True)
     """Started as soon as it is created, and again when it ended while nobody watched (its node was rebooted)."""
 
+    persistent: Mapped[bool] = mapped_column(default=True)
+    """It has a world of its own: never two of it, and nowhere but where its files are."""
+    on_node_loss: Mapped[OnNodeLoss] = mapped_column(EnumText(OnNodeLoss), default=OnNodeLoss.WAIT)
+    replace_after_s: Mapped[float | None]
+    """How long it stays lost before it is replaced by itself; None: as the Brain is set."""
+    lease_s: Mapped[float] = mapped_column(default=0.0)
+    """For how long its node may run it without word from a Brain, where it may be replaced though it has a world."""
+    leased_s: Mapped[float] = mapped_column(default=0.0)
+    """What its node was told of that with the present start; 0: it never stops it."""
+
     wanted: Mapped[Wanted] = mapped_column(EnumText(Wanted))
     state: Mapped[State] = mapped_column(EnumText(State), default=State.REQUESTED)
     state_since: Mapped[datetime]
@@ -74,6 +84,8 @@ class Instance(Placed, Base):
     """The next preparation throws away what the server has written."""
     ran: Mapped[bool] = mapped_column(default=False)
     """It may have written files on its node, so it cannot go elsewhere without losing them."""
+    move: Mapped[dict[str, Any] | None]
+    """How far its move to another node is (`moving.py`): step, source, target, since, what is in the object store."""
     kill_at: Mapped[datetime | None]
     """When a kill was asked for; None while it is being stopped gracefully."""
     progress_at: Mapped[datetime | None]
@@ -138,3 +150,5 @@ class Leftover(Base):
     node_id: Mapped[str] = mapped_column(String(16), primary_key=True)
     instance_id: Mapped[str] = mapped_column(String(16), primary_key=True)
     generation: Mapped[int]
+    keep: Mapped[bool] = mapped_column(default=False)
+    """It holds a world: it is only stopped there, until somebody lets it be destroyed."""

@@ -14,20 +14,25 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.commands import record
+from hytopus.brain.instances import moving
 from hytopus.brain.instances.attempts import as_dict, keep_exit, missed_attempts, take_attempt
 from hytopus.brain.instances.models import Instance, Leftover
 from hytopus.brain.instances.problems import Crashed, ExitedBeforeReady, InstanceVanished
 from hytopus.brain.instances.queries import locked
+from hytopus.brain.instances.residence import leave_behind
 from hytopus.brain.instances.settle import settle
 from hytopus.brain.instances.states import State, Wanted, advance
-from hytopus.brain.instances.steps import begin, complain, destroyed, fail, leave_behind, start, start_again
+from hytopus.brain.instances.steps import begin, complain, destroyed, fail, start, start_again
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import get as get_node
 from hytopus.brain.nodes.states import NodeState
 from hytopus.wire.messages import InstanceReport, NodeStatus
 
 _PROGRESS_EVERY: Final = timedelta(seconds=5)
+_BUILT: Final = frozenset({NodeStatus.PREPARED, NodeStatus.STARTING, NodeStatus.RUNNING})
+"""Its directory is whole on the node that says so."""
 NOT_PREPARED: Final = "not_prepared"
+LEASE_EXPIRED: Final = "lease_expired"
 
 
 async def observe(session: AsyncSession, node_id: str, report: InstanceReport, *, at: datetime) -> None:
@@ -54,6 +59,8 @@ async def take_in(
         learn(session, instance, report, at=at)
     if report.timings_ms:
         instance.timings_ms = {**instance.timings_ms, **report.timings_ms}
+    if report.status in _BUILT:
+        await moving.arrived(session, instance, at=at)
     if report.status is NodeStatus.DESTROYED:
         await _destroyed(session, instance, at=at)
     else:
@@ -82,6 +89,8 @@ async def stray(
 
     A copy that is *newer* than anything the Brain remembers is kept: then it is the Brain that has forgotten.
     """
+    if instance.move is not None and instance.move["source"] == node_id:
+        return  # it keeps its copy until the new node has all of it
     if report.status is NodeStatus.DESTROYED:
         await session.execute(delete(Leftover).where(Leftover.node_id == node_id, Leftover.instance_id == instance.id))
         return
@@ -106,6 +115,9 @@ async def vanished(session: AsyncSession, instance: Instance, node: Node, *, at:
     match instance.state:
         case State.PREPARING:
             pass  # it is told again what to prepare
+        case State.MOVING:
+            await moving.call_off(session, instance, at=at, why="Its node has lost its files.")
+            _forget_files(session, instance, at=at)
         case State.STARTING if instance.started_at is None:
             instance.needs_prepare, instance.ran = True, False
             begin(session, instance, at=at, why="Its node has lost what it had prepared.")
@@ -159,7 +171,7 @@ def _prepared(
         instance.needs_prepare = instance.discard_changes = False
     if instance.state is State.PREPARING:
         instance.progress = None
-        if instance.wanted is Wanted.RUNNING and _may_start(node):
+        if instance.wanted is Wanted.RUNNING and _may_start(instance, node):
             start(session, instance, at=at)
         else:
             advance(session, instance, State.STOPPED, at=at, why="It is prepared.")
@@ -235,7 +247,7 @@ def _finish_stop(
         fail(session, instance, instance.problem, at=at)
         return
     advance(session, instance, State.STOPPED, at=at)
-    if instance.wanted is Wanted.RUNNING and _may_start(node):
+    if instance.wanted is Wanted.RUNNING and _may_start(instance, node):
         begin(session, instance, at=at, why="It is being restarted.")
 
 
@@ -249,8 +261,11 @@ def _ended_by_itself(
         return
     keep_exit(instance, report, at)
     instance.attempt = max(instance.attempt, report.attempt)
+    if report.problem is not None and report.problem.code == LEASE_EXPIRED:
+        _given_back(session, instance, node, at)
+        return
     forgotten = _nobody_knows_how(report) or (instance.state is State.LOST and report.status is NodeStatus.STOPPED)
-    if forgotten and was_up and instance.wanted is Wanted.RUNNING and instance.autostart and _may_start(node):
+    if forgotten and was_up and instance.wanted is Wanted.RUNNING and instance.autostart and _may_start(instance, node):
         start_again(session, instance, at=at, why="It ended while nobody watched.")
     elif report.status is NodeStatus.FAILED or not was_up:
         fail(session, instance, _problem_of(report, ready=was_up), at=at)
@@ -258,6 +273,15 @@ def _ended_by_itself(
         if instance.wanted is Wanted.RUNNING:
             instance.wanted = Wanted.STOPPED  # somebody stopped it from inside; that is an intent, too
         advance(session, instance, State.STOPPED, at=at, why="It ended by itself.")
+
+
+def _given_back(session: AsyncSession, instance: Instance, node: Node | None, at: datetime) -> None:
+    """Its node was cut off for longer than its lease, and back before anybody else took the instance."""
+    why = "Its node was cut off for longer than its lease and had to stop it."
+    if instance.wanted is Wanted.RUNNING and _may_start(instance, node):
+        begin(session, instance, at=at, why=why)
+    else:
+        advance(session, instance, State.STOPPED, at=at, why=why)
 
 
 def _nobody_knows_how(report: InstanceReport) -> bool:
@@ -273,7 +297,9 @@ def _problem_of(report: InstanceReport, *, ready: bool = True) -> dict[str, Any]
     return ExitedBeforeReady(exit_code=report.exit_code).as_dict()
 
 
-def _may_start(node: Node | None) -> bool:
+def _may_start(instance: Instance, node: Node | None) -> bool:
+    if moving.step_of(instance) == moving.LEAVE:
+        return False
     return node is not None and node.state is not NodeState.OFFLINE and not node.draining
 
 

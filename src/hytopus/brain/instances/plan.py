@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from hytopus.brain.instances.problems import (
     DestroyingTimedOut,
+    MovingTimedOut,
     NodeRemoved,
     PreparingTimedOut,
     StartingTimedOut,
     StoppingTimedOut,
 )
+from hytopus.brain.instances.replacement import Loss, gone_in
 from hytopus.brain.instances.states import State, Wanted
 from hytopus.brain.nodes.states import NodeState
 
@@ -26,6 +28,7 @@ class NodeView:
     since: datetime
     draining: bool = False
     drain_deadline: datetime | None = None
+    drain_force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,19 @@ class Situation:
     wanted: Wanted
     has_node: bool = False
     node: NodeView | None = None
-    ran: bool = False
+    tied: bool = False
+    """It has files on its node that it cannot do without: it has run there, and has a world of its own."""
+    leaving: bool = False
+    """It is to be moved to another node, and is to come to rest first."""
+    loss: Loss = field(default_factory=Loss)
     kill_asked: bool = False
     deadline: datetime | None = None
     allowed_s: float = 0.0
     """How long the present state may last, for the message."""
     lost_after_s: float | None = None
     """How long its node may be offline; None: that is not to be judged now."""
+    ran: bool = False
+    """A process of it may have been started on its node."""
     problem_code: str = ""
 
 
@@ -85,7 +94,7 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """It has no files of its own yet, so another node can have it."""
+    """Another node can have it: there are no files it needs, or they are given up."""
 
     why: str
 
@@ -121,33 +130,41 @@ def plan(situation: Situation, now: datetime) -> Action:
 def _intent(s: Situation, now: datetime) -> Action | None:
     match s.state:
         case State.REQUESTED:
-            return _requested(s)
+            return _requested(s, now)
         case State.PREPARING:
             return _preparing(s)
         case State.STARTING | State.RUNNING:
             return _up(s)
         case State.STOPPING:
             return _stopping(s, now)
+        case State.MOVING if s.wanted is Wanted.DESTROYED:
+            return Move(State.STOPPED, "It is to be destroyed.")
         case State.STOPPED | State.FAILED if s.wanted is Wanted.DESTROYED:
             return None if s.has_node else Move(State.DESTROYED)
+        case State.STOPPED | State.FAILED if s.leaving and s.has_node:
+            return Move(State.MOVING) if s.tied else Replace("It is being moved.")
         case State.STOPPED if s.wanted is Wanted.RUNNING:
-            return _wake(s)
+            return _wake(s, now)
         case _:
             return None
 
 
-def _requested(s: Situation) -> Action:
+def _requested(s: Situation, now: datetime) -> Action:
     if s.wanted is Wanted.DESTROYED:
         return Move(State.STOPPED) if s.has_node else Move(State.DESTROYED)
+    if s.has_node and s.leaving:
+        return Move(State.STOPPED, "It is being moved.")
     if not s.has_node:
         return Place()  # also when it is not to be started: it is prepared ahead
-    return Admit() if s.wanted is Wanted.RUNNING else Move(State.STOPPED)
+    return _admit(s, now) if s.wanted is Wanted.RUNNING else Move(State.STOPPED)
 
 
 def _preparing(s: Situation) -> Action | None:
     if s.wanted is Wanted.DESTROYED:
         return Move(State.STOPPED, "It is to be destroyed.")
-    if s.node is not None and s.node.draining and not s.ran:
+    if s.leaving:
+        return Move(State.STOPPED, "It is being moved.")
+    if s.node is not None and s.node.draining and not s.tied:
         return Replace("Its node is being drained.")
     return None
 
@@ -155,8 +172,10 @@ def _preparing(s: Situation) -> Action | None:
 def _up(s: Situation) -> Action | None:
     if s.wanted is not Wanted.RUNNING:
         return Move(State.STOPPING)
+    if s.leaving:
+        return Move(State.STOPPING, "It is being moved.")
     if s.node is not None and s.node.draining:
-        return Move(State.STOPPING, "Its node is being drained.")
+        return Move(State.STOPPING, "Its node is being drained.", kill=s.node.drain_force)
     return None
 
 
@@ -167,18 +186,35 @@ def _stopping(s: Situation, now: datetime) -> Action | None:
     return Kill("The drain of its node has reached its deadline.") if until is not None and now >= until else None
 
 
-def _wake(s: Situation) -> Action:
-    if not s.has_node:
-        return Move(State.REQUESTED)
-    if s.node is not None and s.node.draining and not s.ran:
+def _wake(s: Situation, now: datetime) -> Action:
+    return _admit(s, now) if s.has_node else Move(State.REQUESTED)
+
+
+def _admit(s: Situation, now: datetime) -> Action:
+    if s.node is not None and s.node.draining and not s.tied:
         return Replace("Its node is being drained.")
-    return Admit()
+    return Replace("Its node is lost.") if _is_gone(s, now) else Admit()
+
+
+def _is_gone(s: Situation, now: datetime) -> bool:
+    gone_at = _gone_at(s, now)
+    return gone_at is not None and gone_at <= now
+
+
+def _gone_at(s: Situation, now: datetime) -> datetime | None:
+    """When it may be replaced because its node is lost; None: not for anything known now."""
+    if s.node is None or s.node.state is not NodeState.OFFLINE or s.lost_after_s is None:
+        return None
+    seconds = gone_in(s.loss, tied=s.tied, silent_s=(now - s.node.since).total_seconds() - s.lost_after_s)
+    return None if seconds is None else now + timedelta(seconds=seconds)
 
 
 def _silence(s: Situation, now: datetime) -> Action | None:
     """A node that is away can do nothing, so no deadline runs; after the grace period what it held is lost."""
     if s.node is None or s.node.state is NodeState.ONLINE:
         return None
+    if s.state is State.LOST and (gone_at := _gone_at(s, now)) is not None:
+        return Wait(gone_at) if now < gone_at else Replace("Its node is lost.")
     if s.state not in _ON_NODE or s.node.state is NodeState.SUSPECT or s.lost_after_s is None:
         return Rest()
     lost_at = s.node.since + timedelta(seconds=s.lost_after_s)
@@ -200,6 +236,8 @@ def _overdue(s: Situation, now: datetime) -> Action | None:
     match s.state:
         case State.PREPARING:
             return Move(State.FAILED, problem=PreparingTimedOut(seconds=s.allowed_s).as_dict())
+        case State.MOVING:
+            return Move(State.STOPPED, problem=MovingTimedOut(seconds=s.allowed_s).as_dict())
         case State.STARTING:
             return Move(State.STOPPING, problem=StartingTimedOut(seconds=s.allowed_s).as_dict(), kill=True)
         case State.STOPPING if not s.kill_asked:

@@ -35,6 +35,13 @@ class DestroyingTimedOut(HytopusError):
     remedy: ClassVar[str] = "Check that the node is online and its disk works."
 
 
+class MovingTimedOut(HytopusError):
+    code: ClassVar[str] = "moving_timed_out"
+    status: ClassVar[int] = 504
+    template: ClassVar[str] = "Packing and uploading its world made no progress for {seconds:.0f} seconds; it stays."
+    remedy: ClassVar[str] = "Look at the node's log (object store reachable? disk full?), then move it again."
+
+
 class NodeRemoved(HytopusError):
     code: ClassVar[str] = "node_removed"
     status: ClassVar[int] = 410

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 
 from hytopus.brain.db.engine import Database
+from hytopus.brain.instances.fences import Fences
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.plan import Action, Admit, Place, Rest, Wait, plan
 from hytopus.brain.instances.queries import locked
@@ -36,14 +37,30 @@ _LOOK: Final = (
             Instance.progress_at,
             Instance.retry_at,
             Instance.problem,
+            Instance.move,
+            Instance.persistent,
+            Instance.on_node_loss,
+            Instance.replace_after_s,
+            Instance.leased_s,
         ),
-        load_only(Node.state, Node.state_since, Node.draining, Node.drain_deadline),
+        load_only(
+            Node.state,
+            Node.state_since,
+            Node.draining,
+            Node.drain_deadline,
+            Node.drain_force,
+            Node.lost_at,
+            Node.off,
+            Node.leases,
+        ),
     )
 )
 """All that `situation_of` needs, and no more: this is what the Brain does most."""
 
 
-async def reconcile(database: Database, instance_id: str, *, clock: Clock, settings: InstanceSettings) -> float | None:
+async def reconcile(
+    database: Database, instance_id: str, *, clock: Clock, settings: InstanceSettings, fences: Fences
+) -> float | None:
     """Take the steps that are due; returns the seconds until the next one can be due.
 
     Looking costs a read. Only when there is something to do is the row locked, loaded and planned for again, so that
@@ -53,7 +70,7 @@ async def reconcile(database: Database, instance_id: str, *, clock: Clock, setti
         found = (await session.execute(_LOOK.where(Instance.id == instance_id))).one_or_none()
     if found is None:
         return None
-    action = plan(situation_of(found[0], found[1], settings), clock.now())
+    action = plan(situation_of(found[0], found[1], settings, fences), clock.now())
     if isinstance(action, Rest | Wait | Place | Admit):
         return _seconds_until(action, clock.now())
     async with database.write() as session:
@@ -61,7 +78,7 @@ async def reconcile(database: Database, instance_id: str, *, clock: Clock, setti
         if instance is None:
             return None
         node = await _node_of(session, instance)
-        action = await settle(session, instance, node, at=clock.now(), settings=settings)
+        action = await settle(session, instance, node, at=clock.now(), settings=settings, fences=fences)
     return _seconds_until(action, clock.now())
 
 

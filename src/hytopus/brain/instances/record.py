@@ -29,6 +29,8 @@ PASSING: Final = frozenset(
         "retry_at",
         "setback",
         "report_sequence",
+        "leased_s",
+        "move",
         "placement",
         "waiting",
         "problem",

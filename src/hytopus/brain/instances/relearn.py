@@ -21,9 +21,10 @@ from hytopus.brain.instances.observe import learn, stray, take_in, vanished
 from hytopus.brain.instances.queries import locked
 from hytopus.brain.instances.recollection import Memory, Recollection
 from hytopus.brain.instances.record import remembered
+from hytopus.brain.instances.residence import release
 from hytopus.brain.instances.settle import settle
 from hytopus.brain.instances.states import AT_REST, State, Wanted, advance
-from hytopus.brain.instances.steps import destroyed, release
+from hytopus.brain.instances.steps import destroyed
 from hytopus.brain.nodes.models import Node
 from hytopus.kit.logs import get_logger
 from hytopus.wire.messages import NodeStatus, PortBinding

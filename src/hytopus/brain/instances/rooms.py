@@ -31,7 +31,7 @@ def demand_of(instance: Instance) -> Demand:
         disk_mb=instance.disk_mb,
         region=instance.region,
         tags=frozenset(instance.tags),
-        pinned_node=instance.pinned_node or "",
+        pinned_node=(instance.move or {}).get("target") or instance.pinned_node or "",
         dev=instance.dev,
         ports=tuple(
             PortDemand(port["name"], port.get("protocol", "udp"), instance.requested_ports.get(port["name"]))

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 
 from hytopus.brain.db.engine import Database
+from hytopus.brain.instances import moving
 from hytopus.brain.instances.models import Instance, Leftover, PortLease
 from hytopus.brain.instances.rooms import demand_of, rooms_of
 from hytopus.brain.instances.settings import InstanceSettings
@@ -52,6 +53,7 @@ _DEMAND: Final = load_only(
     Instance.requested_ports,
     Instance.node_id,
     Instance.waiting,
+    Instance.move,
 )
 """What `demand_of` and `_note` need: a long queue is looked at often."""
 
@@ -110,6 +112,8 @@ async def _move_in(session: AsyncSession, instance: Instance, room: Room, ports:
     instance.node_id = room.node_id
     instance.report_sequence = 0
     instance.started_at = None
+    # Whatever an earlier stay has left there; but one that comes home finds its own.
+    instance.discard_changes = moving.step_of(instance) != moving.HOME
     for demand, port in zip(demand_of(instance).ports, ports, strict=True):
         session.add(
             PortLease(

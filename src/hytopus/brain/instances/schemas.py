@@ -13,7 +13,7 @@ from hytopus.brain.instances.assignments import bindings
 from hytopus.brain.instances.deadlines import deadline
 from hytopus.brain.instances.models import Instance, PortLease
 from hytopus.brain.instances.settings import InstanceSettings
-from hytopus.brain.instances.states import State, Wanted
+from hytopus.brain.instances.states import OnNodeLoss, State, Wanted
 from hytopus.brain.instances.variables import masked
 from hytopus.brain.nodes.models import Node
 from hytopus.games.restart import RestartChoice, RestartPolicy
@@ -27,6 +27,8 @@ MemoryMb = Annotated[int, Field(ge=16, le=4_194_304)]
 Cpus = Annotated[float, Field(ge=0.01, le=1024)]
 DiskMb = Annotated[int, Field(ge=1, le=1_073_741_824)]
 PortNumber = Annotated[int, Field(ge=1, le=65_535)]
+Grace = Annotated[float, Field(ge=0, le=604_800)]
+Lease = Annotated[float, Field(ge=30, le=604_800)]
 Metadata = Annotated[dict[Label, Any], Field(max_length=64)]
 
 
@@ -54,6 +56,14 @@ class CreateInstance(Schema):
     """Start it once it is prepared, and again after its node was rebooted."""
     restart_policy: RestartChoice | None = None
     """What it wants otherwise than its game when its server ends by itself."""
+    persistent: bool | None = None
+    """It has a world of its own. Absent: as its layers or its game say."""
+    on_node_loss: OnNodeLoss | None = None
+    """What happens when its node is lost. Absent: `replace` without a world of its own, `wait` with one."""
+    replace_after_s: Grace | None = None
+    """How long it stays lost before it is replaced; absent: as the Brain is set."""
+    lease_s: Lease | None = None
+    """Only with a world *and* `replace`: how long its node runs it without word from a Brain."""
     environment: Label | None = None
     metadata: Metadata = Field(default_factory=dict)
 
@@ -88,9 +98,21 @@ class UpdateInstance(Schema):
     autostart: bool | None = None
     restart_policy: RestartChoice | None = None
     """Holds from the next start on. Empty: as its game says."""
+    persistent: bool | None = None
+    on_node_loss: OnNodeLoss | None = None
+    replace_after_s: Grace | None = None
+    lease_s: Lease | None = None
+    """Counts from the next start on."""
     metadata: Metadata | None = None
     restart: bool = False
     """It may be restarted, if that is what it takes."""
+
+
+class MoveInstance(Schema):
+    node: Label | None = None
+    """By name or id; absent: the one with the most room."""
+    restart: bool = False
+    """It may be stopped for that, and is started there again."""
 
 
 class UpgradeInstance(Schema):
@@ -156,6 +178,19 @@ class ProgressOut(Output):
     progress: float
 
 
+class MoveOut(Output):
+    """A move under way."""
+
+    step: str
+    """`leave`: coming to rest; `pack`: being packed and uploaded; `carried`: waiting for, or being built on, the other
+    node; `home`: called off, going back."""
+    source: str
+    target: str
+    since: datetime
+    size: int | None = None
+    """Bytes of its packed world."""
+
+
 class UsageOut(Output):
     cpu_percent: float
     memory_mb: float
@@ -213,6 +248,12 @@ class InstanceOut(InstanceSummary):
     """What holds for it: its game's, with what it wants otherwise."""
     restart_choice: RestartChoice | None
     """What it wants otherwise than its game."""
+    persistent: bool
+    on_node_loss: OnNodeLoss
+    replace_after_s: float | None
+    lease_s: float
+    leased_s: float
+    """What its node was told with the present start; 0: it runs on whatever happens to the Brain."""
     environment: str
     exit: ExitOut | None
     log_tail: list[str]
@@ -220,6 +261,7 @@ class InstanceOut(InstanceSummary):
     player_names: list[str]
     needs_prepare: bool
     progress: ProgressOut | None
+    move: MoveOut | None
     usage: UsageOut | None
     waiting: WaitingOut | None
 
@@ -245,6 +287,7 @@ class InstanceOut(InstanceSummary):
             variables=masked(instance),
             player_names=instance.players,
             usage=used,
+            move=MoveOut.model_validate(instance.move) if instance.move else None,
         )
 
 
@@ -263,6 +306,11 @@ _COPIED = (
     "autostart",
     "restart_policy",
     "restart_choice",
+    "persistent",
+    "on_node_loss",
+    "replace_after_s",
+    "lease_s",
+    "leased_s",
     "environment",
     "exit",
     "log_tail",

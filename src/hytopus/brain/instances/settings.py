@@ -16,6 +16,8 @@ class InstanceSettings(BaseModel):
 
     preparing_s: Seconds = 900
     """A preparation without any progress for this long has failed."""
+    moving_s: Seconds = 900
+    """Packing and uploading a world without any progress for this long is given up; nothing is lost by that."""
     start_slack_s: Seconds = 60
     """Added to the game's readiness timeout; the node judges first, this is for a node that does not."""
     stop_slack_s: Seconds = 30
@@ -26,6 +28,14 @@ class InstanceSettings(BaseModel):
     """A destruction that takes longer is reported as a problem (and goes on)."""
     lost_after_s: Seconds = 60
     """How long a node may be offline before what ran on it counts as lost."""
+    replace_after_s: Annotated[float, Field(ge=0, le=604_800)] = 60
+    """How long an instance without a world of its own stays lost before another node takes it, if it may be replaced
+    and does not say otherwise itself."""
+    lease_s: Annotated[float, Field(ge=30, le=604_800)] = 300
+    """For how long a node may run an instance that has a world *and* may be replaced without word from a Brain; then
+    it stops it. Others are never stopped. At least three heartbeats; counts for instances created from then on."""
+    fence_slack_s: Annotated[float, Field(ge=0, le=604_800)] = 60
+    """Added to the lease and to what the game's stop may take before such an instance is started elsewhere."""
     sweep_s: Seconds = 15
     """How often everything is looked at, whether or not anybody asked for it."""
     placement_retry_s: Seconds = 30

@@ -19,6 +19,8 @@ Beside the straight way:
 - STARTING, RUNNING, STOPPING (and PREPARING, once it has run) become LOST when the node is silent past the grace
   period. LOST becomes whatever the node says when it returns, and FAILED when it returns without the instance.
 - STARTING covers the wait of its node before it starts a server again that ended by itself: `retry_at`.
+- STOPPED and FAILED go to MOVING when it is moved and has a world, and from there to REQUESTED, or back to STOPPED.
+- LOST goes to REQUESTED when it is replaced elsewhere: see `replacement.py` for when that may be.
 - REQUESTED, STOPPED and FAILED go to STOPPING when a node reports, against all expectation, that it runs; but to
   STARTING (REQUESTED by way of PREPARING) when the node knows of a later start: then the Brain came from a backup.
 
@@ -54,6 +56,15 @@ class Wanted(StrEnum):
     DESTROYED = "destroyed"
 
 
+class OnNodeLoss(StrEnum):
+    """What becomes of an instance whose node is lost."""
+
+    WAIT = "wait"
+    """It waits for its node, and is never stopped for want of a Brain."""
+    REPLACE = "replace"
+    """Another node takes it: by itself if it has no world of its own, else once its node was declared lost."""
+
+
 class State(StrEnum):
     REQUESTED = "requested"
     """Waits for a node with room."""
@@ -66,6 +77,8 @@ class State(StrEnum):
     STOPPING = "stopping"
     STOPPED = "stopped"
     FAILED = "failed"
+    MOVING = "moving"
+    """Its node packs its world for another one."""
     LOST = "lost"
     """Its node has been silent past the grace period; it may well be running."""
     DESTROYED = "destroyed"
@@ -80,16 +93,34 @@ TRANSITIONS: Final[Mapping[State, frozenset[State]]] = {
     State.RUNNING: frozenset({State.STOPPING, State.STARTING, State.STOPPED, State.FAILED, State.LOST}),
     State.STOPPING: frozenset({State.STOPPED, State.FAILED, State.LOST}),
     State.STOPPED: frozenset(
-        {State.STARTING, State.PREPARING, State.REQUESTED, State.STOPPING, State.FAILED, State.DESTROYED}
+        {
+            State.STARTING,
+            State.PREPARING,
+            State.REQUESTED,
+            State.STOPPING,
+            State.FAILED,
+            State.MOVING,
+            State.DESTROYED,
+        }
     ),
-    State.FAILED: frozenset({State.REQUESTED, State.STARTING, State.STOPPING, State.DESTROYED}),
+    State.FAILED: frozenset({State.REQUESTED, State.STARTING, State.STOPPING, State.MOVING, State.DESTROYED}),
+    State.MOVING: frozenset({State.REQUESTED, State.STOPPED, State.FAILED}),
     State.LOST: frozenset(
-        {State.PREPARING, State.STARTING, State.RUNNING, State.STOPPING, State.STOPPED, State.FAILED, State.DESTROYED}
+        {
+            State.PREPARING,
+            State.STARTING,
+            State.RUNNING,
+            State.STOPPING,
+            State.STOPPED,
+            State.FAILED,
+            State.REQUESTED,
+            State.DESTROYED,
+        }
     ),
     State.DESTROYED: frozenset(),
 }
 
-TRANSITIONAL: Final = frozenset({State.PREPARING, State.STARTING, State.STOPPING})
+TRANSITIONAL: Final = frozenset({State.PREPARING, State.STARTING, State.STOPPING, State.MOVING})
 """States in which a node is at work; each has a deadline."""
 AT_REST: Final = frozenset({State.REQUESTED, State.STOPPED, State.FAILED})
 """Nothing runs and nothing is being done on a node."""
@@ -104,6 +135,7 @@ _EVENTS: Final[Mapping[State, tuple[str, str]]] = {
     State.STOPPING: ("instance.stop_began", "{name} is being stopped."),
     State.STOPPED: ("instance.stopped", "{name} is stopped."),
     State.FAILED: ("instance.failed", "{name} has failed."),
+    State.MOVING: ("instance.move_began", "{name} is being packed for another node."),
     State.LOST: ("instance.lost", "{name} is lost: its node does not answer."),
     State.DESTROYED: ("instance.destroyed", "{name} is destroyed."),
 }

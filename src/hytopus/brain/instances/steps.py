@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.actor import SYSTEM, Actor
 from hytopus.brain.activity.commands import record
 from hytopus.brain.db.signals import signal
+from hytopus.brain.instances import moving
 from hytopus.brain.instances.models import Instance, Leftover, PortLease
 from hytopus.brain.instances.plan import Abandon, Complain, Kill, Move, Replace, Step
 from hytopus.brain.instances.problems import RestartLoop
-from hytopus.brain.instances.states import State, Wanted, advance
+from hytopus.brain.instances.residence import leave_behind, release
+from hytopus.brain.instances.states import OnNodeLoss, State, Wanted, advance
 
 RESTARTS: Final = 5
 RESTART_WINDOW: Final = timedelta(minutes=10)
@@ -27,6 +29,8 @@ async def take(session: AsyncSession, instance: Instance, step: Step, *, at: dat
     match step:
         case Move(State.DESTROYED):
             await destroyed(session, instance, at=at)
+        case Move(to) if State.MOVING in (to, instance.state):
+            await _set_out_or_stay(session, instance, step, at=at)
         case Move(State.FAILED, _, problem) if problem is not None:
             fail(session, instance, problem, at=at)
         case Move(to, why, problem, kill):
@@ -41,6 +45,17 @@ async def take(session: AsyncSession, instance: Instance, step: Step, *, at: dat
             await abandon(session, instance, problem, at=at)
         case Complain(problem):
             complain(session, instance, problem, at=at)
+
+
+async def _set_out_or_stay(session: AsyncSession, instance: Instance, step: Move, *, at: datetime) -> None:
+    if step.to is State.MOVING:
+        moving.set_out(instance, at=at)
+        advance(session, instance, State.MOVING, at=at)
+        return
+    if step.problem is not None:
+        complain(session, instance, step.problem, at=at)
+    why = step.why or str((step.problem or {}).get("message", ""))
+    await moving.call_off(session, instance, at=at, why=why)
 
 
 def begin(session: AsyncSession, instance: Instance, *, at: datetime, why: str = "") -> None:
@@ -59,6 +74,8 @@ def begin(session: AsyncSession, instance: Instance, *, at: datetime, why: str =
 def start(session: AsyncSession, instance: Instance, *, at: datetime, why: str = "") -> None:
     """Let the process of this generation start."""
     instance.ran = True
+    may_move = instance.persistent and instance.on_node_loss is OnNodeLoss.REPLACE
+    instance.leased_s = instance.lease_s if may_move else 0.0
     instance.progress = None
     if instance.state is State.STARTING:
         instance.state_since = at
@@ -101,15 +118,21 @@ def kill_now(session: AsyncSession, instance: Instance, *, at: datetime, why: st
 
 
 async def replace(session: AsyncSession, instance: Instance, *, at: datetime, why: str) -> None:
-    """Give up its node, where nothing of it ever ran, and wait for another."""
+    """Give up its node and wait for another. A world that stays there is kept, in case that node comes back."""
     if instance.node_id is not None:
-        await leave_behind(session, instance.node_id, instance.id, instance.generation)
+        keep = instance.ran and instance.persistent
+        await leave_behind(session, instance.node_id, instance.id, instance.generation, keep=keep)
+    instance.problem = None
     await release(session, instance)
+    if moving.step_of(instance) == moving.LEAVE:
+        moving.note_move(instance, step=moving.CARRIED)
     advance(session, instance, State.REQUESTED, at=at, why=why)
 
 
 async def abandon(session: AsyncSession, instance: Instance, problem: Mapping[str, Any], *, at: datetime) -> None:
     """Its node is gone for good."""
+    if moving.step_of(instance) in (moving.LEAVE, moving.PACK):
+        await moving.forget(session, instance, at=at)
     await release(session, instance)
     if instance.state is State.REQUESTED:
         signal(session, "placement")
@@ -136,27 +159,19 @@ def complain(session: AsyncSession, instance: Instance, problem: Mapping[str, An
 async def destroyed(session: AsyncSession, instance: Instance, *, at: datetime, why: str = "") -> None:
     """Nothing of it is left: its ports are free, and its secrets are forgotten."""
     await session.execute(delete(PortLease).where(PortLease.instance_id == instance.id))
+    await moving.forget(session, instance, at=at)
+    await _let_go_of_copies(session, instance.id)
     instance.secrets = {}
     instance.problem = instance.waiting = instance.progress = None
     advance(session, instance, State.DESTROYED, at=at, why=why)
 
 
-async def release(session: AsyncSession, instance: Instance) -> None:
-    """Let go of its node: ports, and whatever was built there."""
-    await session.execute(delete(PortLease).where(PortLease.instance_id == instance.id))
-    instance.node_id = instance.placement = instance.progress = None
-    instance.needs_prepare, instance.ran = True, False
-
-
-async def leave_behind(session: AsyncSession, node_id: str, instance_id: str, generation: int) -> None:
-    """The node holds a copy that is not wanted any more; it is told to destroy it until it says that it has."""
-    leftover = await session.get(Leftover, (node_id, instance_id))
-    if leftover is None:
-        session.add(Leftover(node_id=node_id, instance_id=instance_id, generation=generation))
-        await session.flush()
-    else:
-        leftover.generation = max(leftover.generation, generation)
-    signal(session, "node", node_id)
+async def _let_go_of_copies(session: AsyncSession, instance_id: str) -> None:
+    """Copies that were kept on nodes it left go with it."""
+    kept = await session.scalars(select(Leftover).where(Leftover.instance_id == instance_id, Leftover.keep))
+    for leftover in kept:
+        leftover.keep = False
+        signal(session, "node", leftover.node_id)
 
 
 def tell_node(session: AsyncSession, instance: Instance) -> None:

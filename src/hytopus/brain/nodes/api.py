@@ -16,17 +16,26 @@ from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, ReadDep, Writ
 from hytopus.brain.http.paging import Page, PageDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
+from hytopus.brain.instances.evacuation import drain_progress
 from hytopus.brain.instances.evacuation import remove_node as remove
-from hytopus.brain.instances.evacuation import still_awake
 from hytopus.brain.instances.queries import count_by_node
 from hytopus.brain.instances.rooms import rooms_of
 from hytopus.brain.nodes import commands
-from hytopus.brain.nodes.errors import NodeNameTaken, NodeNotEmpty, NodeNotFound
+from hytopus.brain.nodes.errors import NodeNameTaken, NodeNotEmpty, NodeNotFound, NodeNotOffline
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.queries import find
 from hytopus.brain.nodes.remote import PresenceDep, SessionsDep
-from hytopus.brain.nodes.schemas import DevMode, DrainNode, NodeOut, PurgeNode, PurgeOut, UpdateNode
+from hytopus.brain.nodes.schemas import (
+    DevMode,
+    DrainNode,
+    DrainProgress,
+    LoseNode,
+    NodeOut,
+    PurgeNode,
+    PurgeOut,
+    UpdateNode,
+)
 from hytopus.brain.nodes.states import NodeState
 
 router = feature_router("nodes")
@@ -96,7 +105,7 @@ async def drain_node(
     """Stop everything on it gracefully, and place nothing new. `drain` shows how far that is."""
     row = await find(session, node, lock=True)
     deadline = timedelta(seconds=body.deadline_s)
-    commands.drain(session, row, deadline=deadline, actor=actor, at=clock.now())
+    commands.drain(session, row, deadline=deadline, force=body.force, move=body.move, actor=actor, at=clock.now())
     return await _one(session, row, presence)
 
 
@@ -107,6 +116,16 @@ async def undrain_node(
     """Lift the drain; what is wanted running there starts again."""
     row = await find(session, node, lock=True)
     commands.undrain(session, row, actor=actor, at=clock.now())
+    return await _one(session, row, presence)
+
+
+@router.post("/nodes/{node}/lost", status_code=202, responses=problems(NodeNotFound, NodeNotOffline))
+async def declare_node_lost(
+    node: str, body: LoseNode, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep
+) -> NodeOut:
+    """It will not come back soon: what may be replaced is started elsewhere as soon as that cannot double it."""
+    row = await find(session, node, lock=True)
+    commands.declare_lost(session, row, off=body.off, actor=actor, at=clock.now())
     return await _one(session, row, presence)
 
 
@@ -161,14 +180,14 @@ async def _one(session: AsyncSession, node: Node, presence: Presence) -> NodeOut
 
 async def _shown(session: AsyncSession, nodes: Sequence[Node], presence: Presence) -> list[NodeOut]:
     counts = await count_by_node(session)
-    awake = await still_awake(session, [node.id for node in nodes if node.draining])
+    drains = await drain_progress(session, [node.id for node in nodes if node.draining])
     rooms = await rooms_of(session, nodes, presence)
     return [
         NodeOut.of(
             node,
             room,
             instances={state.value: count for state, count in counts.get(node.id, {}).items()},
-            awake=awake.get(node.id, ()),
+            drain=drains.get(node.id, DrainProgress()),
             presence=presence,
         )
         for node, room in zip(nodes, rooms, strict=True)

@@ -13,7 +13,7 @@ from hytopus.brain.activity.actor import SYSTEM, Actor
 from hytopus.brain.activity.commands import audit, record
 from hytopus.brain.db.scope import EVERYTHING
 from hytopus.brain.db.signals import signal
-from hytopus.brain.nodes.errors import BadNodeName, NodeIdentityInUse, NodeNameTaken
+from hytopus.brain.nodes.errors import BadNodeName, NodeIdentityInUse, NodeNameTaken, NodeNotOffline
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import get
 from hytopus.brain.nodes.sessions import forget, is_current
@@ -22,7 +22,7 @@ from hytopus.kit.ids import is_name
 from hytopus.wire.messages import RegisterNode
 
 OVERRIDABLE: Final = ("region", "tags", "environment", "address", "slots")
-_MEASURED: Final = ("cpus", "memory_mb", "disk_mb", "port_first", "port_last")
+_MEASURED: Final = ("cpus", "memory_mb", "disk_mb", "port_first", "port_last", "leases")
 
 
 async def join(session: AsyncSession, name: str, *, at: datetime, actor: Actor = SYSTEM, address: str = "") -> Node:
@@ -54,9 +54,19 @@ async def register(session: AsyncSession, node: Node, message: RegisterNode, *, 
     node.facts = asdict(message.facts)
     node.last_seen = at
     apply_facts(node)
+    _take_back(session, node, at)
     advance(session, node, NodeState.ONLINE, at=at)
     signal(session, "node", node.id)
     signal(session, "placement")
+
+
+def _take_back(session: AsyncSession, node: Node, at: datetime) -> None:
+    """It was declared lost, and here it is."""
+    if node.lost_at is None:
+        return
+    message = f"Node {node.name} was declared lost and is back; what was replaced meanwhile is cleaned up there."
+    record(session, "node.returned", subject=("node", node.id), message=message, at=at)
+    node.lost_at, node.off = None, False
 
 
 async def disconnected(session: AsyncSession, node_id: str, *, session_id: str, at: datetime) -> None:
@@ -77,11 +87,20 @@ def uncordon(session: AsyncSession, node: Node, *, actor: Actor, at: datetime) -
     _decide(session, node, "node.uncordoned", f"Node {node.name} was uncordoned.", actor, at, cordoned=False)
 
 
-def drain(session: AsyncSession, node: Node, *, deadline: timedelta, actor: Actor, at: datetime) -> None:
-    """Empty it of running servers: each is stopped gracefully, and killed at the deadline.
+def drain(
+    session: AsyncSession,
+    node: Node,
+    *,
+    deadline: timedelta,
+    force: bool = False,
+    move: bool = False,
+    actor: Actor,
+    at: datetime,
+) -> None:
+    """Empty it of running servers: each is stopped gracefully, and killed at the deadline; at once with `force`.
 
-    Instances stay wanted as they were: those that never ran move to another node at once, those with files here start
-    again when the drain is lifted.
+    Instances stay wanted as they were: those without a world go to another node, those with one start again when the
+    drain is lifted; with `move` they are moved elsewhere as far as there is room.
     """
     _decide(
         session,
@@ -91,7 +110,9 @@ def drain(session: AsyncSession, node: Node, *, deadline: timedelta, actor: Acto
         actor,
         at,
         draining=True,
-        drain_deadline=at + deadline,
+        drain_deadline=at if force else at + deadline,
+        drain_force=force,
+        drain_move=move,
     )
 
 
@@ -105,7 +126,23 @@ def undrain(session: AsyncSession, node: Node, *, actor: Actor, at: datetime) ->
         at,
         draining=False,
         drain_deadline=None,
+        drain_force=False,
+        drain_move=False,
     )
+
+
+def declare_lost(session: AsyncSession, node: Node, *, off: bool, actor: Actor, at: datetime) -> None:
+    """It will not come back soon: let what may be replaced be replaced. Raises `NodeNotOffline`.
+
+    `off`: somebody has seen to it that the machine is off, so that there is nothing to wait for. Said again, it can
+    only become more certain; the time runs from the first time.
+    """
+    if node.state is not NodeState.OFFLINE:
+        raise NodeNotOffline(node=node.name, state=node.state.value)
+    how = " Somebody has seen to it that the machine is off." if off else ""
+    message = f"{actor.name} declared node {node.name} lost.{how}"
+    values = {"lost_at": node.lost_at or at, "off": node.off or off}
+    _decide(session, node, "node.declared_lost", message, actor, at, **values)
 
 
 def set_dev_mode(session: AsyncSession, node: Node, *, enabled: bool, actor: Actor, at: datetime) -> None:

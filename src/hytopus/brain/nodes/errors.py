@@ -47,3 +47,12 @@ class NodeNotEmpty(HytopusError):
         "Destroy them first, or remove the node with force: they are then given up as failed, and their files stay "
         "on the machine."
     )
+
+
+class NodeNotOffline(HytopusError):
+    code: ClassVar[str] = "node_not_offline"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "Node {node!r} is {state}; only a node that is offline can be declared lost."
+    remedy: ClassVar[str] = (
+        "Drain it (`hytopus node drain {node}`), or wait until it counts as offline (`nodes.offline_after`)."
+    )

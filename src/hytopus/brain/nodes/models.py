@@ -33,6 +33,16 @@ class Node(Placed, Base):
     cordoned: Mapped[bool] = mapped_column(default=False)
     draining: Mapped[bool] = mapped_column(default=False)
     drain_deadline: Mapped[datetime | None]
+    drain_force: Mapped[bool] = mapped_column(default=False)
+    """Its servers are killed at once."""
+    drain_move: Mapped[bool] = mapped_column(default=False)
+    """Instances with worlds are moved elsewhere, too."""
+    lost_at: Mapped[datetime | None]
+    """When an operator declared it lost; taken back when it returns. From then on it is granted no lease."""
+    off: Mapped[bool] = mapped_column(default=False)
+    """Declared lost by somebody who has seen to it that the machine is off: nothing can run there."""
+    leases: Mapped[bool] = mapped_column(default=False)
+    """Its agent keeps leases: it stops what it was lent when it has been cut off for too long."""
     dev_mode: Mapped[bool] = mapped_column(default=False)
 
     environment: Mapped[str] = mapped_column(String(64), default="")

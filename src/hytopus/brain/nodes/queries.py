@@ -30,6 +30,13 @@ async def find(session: AsyncSession, reference: str, *, lock: bool = False) -> 
     return node
 
 
+async def is_lost(session: AsyncSession, node_id: str) -> bool:
+    """Whether it was declared lost, or is no node any more: whoever asks must grant it nothing."""
+    found = await session.execute(select(Node.lost_at).where(Node.id == node_id))
+    row = found.one_or_none()
+    return row is None or row[0] is not None
+
+
 async def all_nodes(session: AsyncSession) -> list[Node]:
     """Every node, by name."""
     return list(await session.scalars(select(Node).order_by(Node.name)))

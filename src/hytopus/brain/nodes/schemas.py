@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -33,6 +33,15 @@ class UpdateNode(Schema):
 class DrainNode(Schema):
     deadline_s: Annotated[float, Field(ge=0, le=604_800)] = 600
     """Servers that have not stopped by then are killed."""
+    force: bool = False
+    """Kill them at once: what they have not saved is lost."""
+    move: bool = False
+    """Also move instances with worlds of their own to other nodes, as far as there is room."""
+
+
+class LoseNode(Schema):
+    off: bool = False
+    """You have seen to it that the machine is off: nothing has to be waited for."""
 
 
 class DevMode(Schema):
@@ -63,9 +72,25 @@ class Amount(Output):
 
 class DrainOut(Output):
     deadline: datetime | None
+    force: bool
+    move: bool
     remaining: list[str]
-    """Instances not yet at rest."""
+    """Instances whose processes, or whose move, have not ended."""
+    staying: list[str]
+    """Instances at rest whose worlds stay here: they start again when the drain is lifted, or can be moved."""
+    clearing: int
+    """Copies of instances that went elsewhere, which it still has to destroy."""
     done: bool
+    """No process is left, and nothing else is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainProgress:
+    """What is left of a node: names of instances not at rest, of those that stay, and copies to be destroyed."""
+
+    awake: Sequence[str] = ()
+    staying: Sequence[str] = ()
+    clearing: int = 0
 
 
 class LoadOut(Output):
@@ -95,6 +120,10 @@ class NodeOut(Output):
     cordoned: bool
     draining: bool
     drain: DrainOut | None
+    lost_at: datetime | None
+    """When it was declared lost."""
+    off: bool
+    """As declared: the machine is off for certain."""
     dev_mode: bool
     region: str
     tags: list[str]
@@ -112,16 +141,14 @@ class NodeOut(Output):
 
     @classmethod
     def of(
-        cls, node: Node, room: Room, *, instances: Mapping[str, int], awake: Sequence[str], presence: Presence
+        cls, node: Node, room: Room, *, instances: Mapping[str, int], drain: DrainProgress, presence: Presence
     ) -> NodeOut:
         connected = presence.is_connected(node.id)
         load = presence.load(node.id)
         return cls(
             **{key: getattr(node, key) for key in _COPIED},
             connected=connected,
-            drain=DrainOut(deadline=node.drain_deadline, remaining=list(awake), done=not awake)
-            if node.draining
-            else None,
+            drain=_drain(node, drain) if node.draining else None,
             capacity=Amount(
                 slots=node.slots,
                 cpus=node.cpus,
@@ -142,6 +169,18 @@ class NodeOut(Output):
         )
 
 
+def _drain(node: Node, progress: DrainProgress) -> DrainOut:
+    return DrainOut(
+        deadline=node.drain_deadline,
+        force=node.drain_force,
+        move=node.drain_move,
+        remaining=list(progress.awake),
+        staying=list(progress.staying),
+        clearing=progress.clearing,
+        done=not progress.awake and not progress.clearing,
+    )
+
+
 _COPIED = (
     "id",
     "name",
@@ -149,6 +188,8 @@ _COPIED = (
     "state_since",
     "cordoned",
     "draining",
+    "lost_at",
+    "off",
     "dev_mode",
     "region",
     "tags",

@@ -37,6 +37,14 @@ class Agent(Protocol):
         """The last measured values; costs nothing."""
         ...
 
+    def registering(self) -> int:
+        """A session is about to be asked for; the number to call `renewed` with once it stands."""
+        ...
+
+    def renewed(self, number: int) -> None:
+        """A Brain counted on this node after the heartbeat, or the registration, with this number was sent."""
+        ...
+
     async def welcome(self, welcome: Welcome) -> None:
         """A session stands."""
         ...

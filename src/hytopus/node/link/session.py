@@ -21,6 +21,7 @@ from hytopus.wire.messages import (
     BrainMessage,
     Brains,
     InstanceCommand,
+    LeaseRenewed,
     OpenStream,
     PurgeCache,
     Refused,
@@ -57,7 +58,9 @@ async def run_session(
     node for good, SessionPutOff when it does not want it now.
     """
     try:
+        number = agent.registering()
         welcome = await _register(channel, _registration(agent, outbox, agent_id), clock)
+        agent.renewed(number)
         on_welcome(welcome)
         await agent.welcome(welcome)
         await _Session(channel, agent, outbox, dialer).run(clock, welcome.heartbeat_seconds)
@@ -131,6 +134,8 @@ class _Session:
                 self._start(tasks, self._dialer.learn(message.session_addresses))
             case ReportsSeen():
                 self._outbox.seen(message.sequence)
+            case LeaseRenewed():
+                self._agent.renewed(message.number)
             case Ask() | PurgeCache():
                 self._start(tasks, answer(message, self._agent, self._outbox))
             case OpenStream():

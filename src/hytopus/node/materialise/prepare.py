@@ -26,6 +26,7 @@ from hytopus.node.materialise.plan import Plan, Plans, make_root
 from hytopus.node.materialise.probe import How
 from hytopus.node.materialise.record import LayerUse, Record
 from hytopus.node.materialise.render import render
+from hytopus.node.materialise.world import build_in
 from hytopus.node.runtime.base import BindMount, NoSpaceLeft, OverlayMount
 
 UPPER: Final = "upper"
@@ -55,6 +56,8 @@ class Request:
     values: Mapping[str, str]
     secrets: frozenset[str]
     how: How
+    world: Path | None = None
+    """An unpacked world that came from another node, to be built in."""
     stop: threading.Event = field(default_factory=threading.Event)
 
     def by(self, how: How) -> Request:
@@ -154,6 +157,8 @@ def _overlay(site: Site, request: Request, plan: Plan, record: Record) -> Record
     if (instance / WORK).exists():
         site.disk.throw(instance / WORK)
     (instance / WORK).mkdir()
+    if request.world:
+        build_in(request.world, instance / UPPER, overlay=True)
     record = _fit(site, request, record)
     records.write_record(instance, record, durable=False)
     return record
@@ -199,6 +204,8 @@ def _clone(site: Site, request: Request, plan: Plan, record: Record) -> Record:
     assert record.data
     try:
         _fill(site, request, plan, record, instance / record.data)
+        if request.world:
+            build_in(request.world, instance / record.data, overlay=False)
         if old and old.data and (instance / old.data).is_dir():
             before = sources_of(site, old, frozenset())
             changes = own_changes(instance / old.data, records.read_stamps(instance, old.data), before)

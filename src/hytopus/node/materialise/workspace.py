@@ -22,6 +22,7 @@ from hytopus.node.cache.cache import CachedLayer, TemplateCache
 from hytopus.node.cache.disk import PLANS, RENDERED, SQUASHED
 from hytopus.node.materialise import record as records
 from hytopus.node.materialise.errors import CannotMaterialise, NotPrepared
+from hytopus.node.materialise.leaving import PackedWorld, pack_world
 from hytopus.node.materialise.overlay import OPTIONS_LIMIT
 from hytopus.node.materialise.plan import Plans
 from hytopus.node.materialise.prepare import Request, Site, Steps, existing_how, mount_of, prepare, trees_used
@@ -79,20 +80,22 @@ class Workspaces:
         *,
         secrets: frozenset[str] = frozenset(),
         discard_changes: bool = False,
+        world: Path | None = None,
     ) -> Prepared:
         """Build the directory of an instance that does not run, from held layers, bottom first.
 
         What the instance changed in an earlier life stays, unless it is to be discarded; an instance with changes
-        keeps the way it was first prepared. Raises `VariablesMissing`, `UnresolvedVariables`, `RequiredFileMissing`,
+        keeps the way it was first prepared. `world` is what it changed on another node; then nothing of it is here that
+        counts. Raises `VariablesMissing`, `UnresolvedVariables`, `RequiredFileMissing`,
         `NoSpaceLeft`.
         """
         began = time.perf_counter()
         resolved = resolve([layer.rules for layer in layers], variables)
         steps = Steps(instance_id)
         async with self._lock(instance_id):
-            if discard_changes:
+            if discard_changes or world:
                 await asyncio.to_thread(self.disk.throw, self.site.instance(instance_id))
-            request = Request(instance_id, layers, resolved.values, resolved.secrets | secrets, self.how)
+            request = Request(instance_id, layers, resolved.values, resolved.secrets | secrets, self.how, world)
             record = await self._run(request, lambda: self._prepare(request, steps))
         timings = {**steps.timings, "total": time.perf_counter() - began}
         return self._prepared(instance_id, record, timings)
@@ -100,6 +103,11 @@ class Workspaces:
     async def reopen(self, instance_id: str) -> Prepared:
         """The directory as it was prepared before; raises `NotPrepared` where something of it is gone."""
         return self._prepared(instance_id, await asyncio.to_thread(self.whole_record, instance_id), {})
+
+    async def pack(self, instance_id: str, progress: Callable[[float], None]) -> PackedWorld:
+        """What an instance at rest has changed, as a tarball in its directory. Raises `NotPrepared`, `PackRefused`."""
+        async with self._lock(instance_id):
+            return await asyncio.to_thread(self._pack, instance_id, progress)
 
     async def destroy(self, instance_id: str) -> None:
         """The instance's files are gone when this returns; the disk gets its room back soon after. Idempotent."""
@@ -184,6 +192,11 @@ class Workspaces:
             record.substituted,
             frozenset(record.secrets),
         )
+
+    def _pack(self, instance_id: str, progress: Callable[[float], None]) -> PackedWorld:
+        record = self.whole_record(instance_id)
+        target = self.site.instance(instance_id) / "leaving.tar.zst"
+        return pack_world(self.site, instance_id, record, target, progress)
 
     def _provenance(self, instance_id: str, glob: str) -> list[Provenance]:
         record = self.whole_record(instance_id)

@@ -102,3 +102,21 @@ class AgentFault(HytopusError):
     code: ClassVar[str] = "agent_fault"
     template: ClassVar[str] = "The agent failed at {what} of {instance}: {why}"
     remedy: ClassVar[str] = "This is a fault in Hytopus: please report it with the agent's log."
+
+
+class LeaseExpired(HytopusError):
+    code: ClassVar[str] = "lease_expired"
+    status: ClassVar[int] = 503
+    template: ClassVar[str] = (
+        "{instance} was stopped because its node had no word from a Brain for {seconds:.0f} seconds, its lease."
+    )
+    remedy: ClassVar[str] = (
+        "It starts again by itself when the Brain is back. With `on_node_loss` set to `wait` it is never stopped for "
+        "this, and never started elsewhere."
+    )
+
+
+class NotAtRest(HytopusError):
+    code: ClassVar[str] = "not_at_rest"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "{instance} is {status} on its node; its world can only be packed while it is at rest."

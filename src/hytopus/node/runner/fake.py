@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hytopus.errors import HytopusError
 from hytopus.kit.clock import Clock
+from hytopus.node.materialise.leaving import PackedWorld
 from hytopus.node.runner.errors import InstanceNotPrepared
 from hytopus.node.runner.host import Built, CacheNumbers, Progress
 from hytopus.node.runtime.base import BindMount
@@ -26,6 +29,10 @@ class FakeDirectories:
     half_done: set[str] = field(default_factory=set)
     refreshed: int = 0
     cannot_destroy: HytopusError | None = None
+    worlds: dict[str, str] = field(default_factory=dict)
+    """What each instance has written; travels with it."""
+    outgoing: Path = Path("/nonexistent")
+    """Where packed worlds are written."""
 
     async def build(self, assignment: PrepareInstance, *, refresh: bool, progress: Progress) -> Built:
         self.refreshed += refresh
@@ -39,6 +46,13 @@ class FakeDirectories:
         self.on_disk[assignment.instance_id] = assignment
         self.half_done.discard(assignment.instance_id)
         return _built(assignment)
+
+    async def pack(self, instance_id: str, progress: Callable[[float], None]) -> PackedWorld:
+        data = self.worlds.get(instance_id, "").encode() or b"nothing"
+        path = self.outgoing / f"{instance_id}.world"
+        path.write_bytes(data)
+        progress(1.0)
+        return PackedWorld(path, len(data), hashlib.sha256(data).hexdigest())
 
     async def reopen(self, instance_id: str) -> Built:
         if instance_id not in self.on_disk:

@@ -12,6 +12,9 @@ from typing import Any, Protocol
 from hytopus.games.definition import Probe
 from hytopus.kit.clock import Clock
 from hytopus.node.journal import Journal
+from hytopus.node.lease import Lease
+from hytopus.node.materialise.leaving import PackedWorld
+from hytopus.node.put import put_piece
 from hytopus.node.runner.ports import first_taken
 from hytopus.node.runner.probes import ask
 from hytopus.node.runner.waiting import Blocking
@@ -49,6 +52,10 @@ class Directories(Protocol):
 
     async def build(self, assignment: PrepareInstance, *, refresh: bool, progress: Progress) -> Built:
         """Fetch the layers and build the directory; `refresh` fetches what is cached, too (dev mode)."""
+        ...
+
+    async def pack(self, instance_id: str, progress: Callable[[float], None]) -> PackedWorld:
+        """What an instance at rest has changed, as a tarball; of the same files, the same bytes."""
         ...
 
     async def reopen(self, instance_id: str) -> Built:
@@ -104,6 +111,8 @@ class Host:
     probe: Callable[[Probe, int], Awaitable[bool]] = ask
     observe: Callable[[str, float], None] = lambda step, seconds: None
     """Told how long each step took."""
+    put: Callable[[str, Mapping[str, str], Path, int, int], str] = put_piece
+    """Uploads a piece of a file to a presigned address; the ETag it got. Blocking."""
     count_error: Callable[[str], None] = lambda code: None
     """Told the code of every failed call to the engine."""
     fetch_patience: float = 60
@@ -113,6 +122,8 @@ class Host:
     blocking: Blocking = asyncio.to_thread
     chance: Callable[[], float] = random.random
     """0 to 1: spreads servers that crashed together."""
+    lease: Lease
+    """How long ago a Brain was last known to count on this node."""
     building: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
     starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     """More containers at once do not start any sooner (measured: 4 on 2 cores)."""

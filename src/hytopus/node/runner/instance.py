@@ -52,6 +52,7 @@ FRESH: Final[Mapping[str, Any]] = {
     "problem": None,
     "log_tail": (),
     "killing": False,
+    "fenced": False,
     "started_at": None,
     "retry_at": None,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hytopus.errors import HytopusError
@@ -18,7 +18,7 @@ from hytopus.node.runner.host import Host
 from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.prepare import prepare
 from hytopus.node.runner.start import keep_up, start, start_over
-from hytopus.node.runner.states import Verdict, judge
+from hytopus.node.runner.states import LENT, Verdict, judge
 from hytopus.node.runner.stop import is_running, stop
 from hytopus.node.runner.waiting import wait_for
 from hytopus.node.runtime.base import ContainerStatus
@@ -36,6 +36,11 @@ log = get_logger(__name__)
 Activity = Coroutine[Any, Any, None]
 
 
+@dataclass(frozen=True, slots=True)
+class Fence(StopInstance):
+    """What the node tells itself when a lease has run out."""
+
+
 class Runner:
     """`run` until the instance is destroyed; cancel it and the server goes on without the agent."""
 
@@ -45,6 +50,7 @@ class Runner:
         """What an earlier agent left was looked at."""
         self._inbox: asyncio.Queue[InstanceCommand | None] = asyncio.Queue()
         self._activity: asyncio.Task[None] | None = None
+        self._fencing: Fence | None = None
         self._doing: InstanceCommand | None = None
         """The command behind the activity; it may not show in the record yet."""
 
@@ -53,6 +59,25 @@ class Runner:
 
     def poke(self) -> None:
         self.instance.poke()
+
+    def fence(self) -> None:
+        """Stop the server if its lease has run out: gracefully as long as the Brain still counts that in."""
+        record = self.instance.record
+        waits = record.retry_at is not None  # there is no process, and its start will be refused
+        if not record.lease_s or waits or record.status not in LENT or (left := self._left(record.lease_s)) > 0:
+            return
+        command = Fence(record.instance_id, record.generation, kill=-left > self._stop_s())
+        if command not in (self._fencing, self._doing):
+            log.warning("lease has run out", instance=self.instance.id, seconds=record.lease_s, kill=command.kill)
+            self._fencing = command
+            self.deliver(command)
+
+    def _left(self, lease_s: float) -> float:
+        return self.instance.host.lease.left(lease_s)
+
+    def _stop_s(self) -> float:
+        how = self.instance.game.stop
+        return how.grace + how.signal_grace
 
     def undelivered(self) -> list[InstanceCommand]:
         """Commands that came after the end."""
@@ -104,6 +129,8 @@ class Runner:
                 return prepare(self.instance, command)
             case StartInstance():
                 return start(self.instance, command)
+            case Fence():
+                return stop(self.instance, command.generation, kill=command.kill, fenced=True)
             case StopInstance():
                 return stop(self.instance, command.generation, kill=command.kill)
             case DestroyInstance():
@@ -146,7 +173,7 @@ async def _resume(instance: Instance, settled: asyncio.Event) -> None:
             return await destroy(instance, record.generation, superseded=record.superseded)
         if record.status is NodeStatus.STOPPING:
             settled.set()
-            return await stop(instance, record.generation, kill=record.killing)
+            return await stop(instance, record.generation, kill=record.killing, fenced=record.fenced)
         await _adopt(instance, settled)
     finally:
         settled.set()

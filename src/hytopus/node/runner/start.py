@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hytopus.kit.logs import get_logger
 from hytopus.node.runner.again import await_turn, comes_again
-from hytopus.node.runner.errors import InstanceNotPrepared, ReadyTimeout
+from hytopus.node.runner.errors import InstanceNotPrepared, LeaseExpired, ReadyTimeout
 from hytopus.node.runner.exits import Outcome, unrequested
 from hytopus.node.runner.instance import FRESH, Instance
 from hytopus.node.runner.prepare import ensure_image, require_free_ports
@@ -44,6 +44,7 @@ async def start(instance: Instance, command: StartInstance) -> None:
         attempt=1,
         restart=command.restart,
         autostart=command.autostart,
+        lease_s=command.lease_s,
         history=History(),
         **FRESH,
     )
@@ -75,10 +76,18 @@ async def _launch_again(instance: Instance) -> ContainerState:
     return await _launch(instance, patience=None)
 
 
+def _check_lease(instance: Instance) -> None:
+    """A command may have been under way for long, and a start by itself may come when no Brain was heard for long."""
+    lease_s = instance.record.lease_s
+    if lease_s and instance.host.lease.left(lease_s) <= 0:
+        raise LeaseExpired(instance=instance.name, seconds=lease_s)
+
+
 async def _launch(instance: Instance, *, patience: float | None) -> ContainerState:
     host = instance.host
     began = host.clock.monotonic()
     await left_alone(instance)
+    _check_lease(instance)
     await require_free_ports(instance, instance.record.assignment.ports)
     built = instance.built = instance.built or await host.directories.reopen(instance.id)
     instance.poked.clear()

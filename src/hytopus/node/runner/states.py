@@ -39,6 +39,10 @@ AT_REST: Final = frozenset({NodeStatus.PREPARED, NodeStatus.STOPPED, NodeStatus.
 """Nothing runs and nothing is being done."""
 
 
+LENT: Final = frozenset({NodeStatus.STARTING, NodeStatus.RUNNING, NodeStatus.STOPPING})
+"""A process may run, which is lent where there is a lease."""
+
+
 class IllegalStep(Exception):
     """A fault of the agent: the table does not allow this."""
 

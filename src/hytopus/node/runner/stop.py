@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
 from hytopus.kit.logs import get_logger
 from hytopus.node.runner.conclude import conclude, gather
+from hytopus.node.runner.errors import LeaseExpired
 from hytopus.node.runner.exits import requested
 from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.waiting import within
@@ -22,25 +24,31 @@ KILL_SECONDS: Final = 30.0
 LIVE: Final = frozenset({NodeStatus.STARTING, NodeStatus.RUNNING, NodeStatus.STOPPING})
 
 
-async def stop(instance: Instance, generation: int, *, kill: bool) -> None:
-    """Stop the server and report how it ended; where nothing runs, it is `stopped` at once."""
+async def stop(instance: Instance, generation: int, *, kill: bool, fenced: bool = False) -> None:
+    """Stop the server and report how it ended; where nothing runs, it is `stopped` at once.
+
+    `fenced`: nobody asked; it is stopped because its lease has run out.
+    """
     if instance.record.retry_at is not None:  # it ended, and waits: there is nothing to be stopped
         await instance.advance(NodeStatus.STOPPED, generation=generation, retry_at=None, problem=None)
     was_live = instance.record.status in LIVE
     if was_live:
-        await instance.advance(NodeStatus.STOPPING, generation=generation, killing=kill, problem=None)
+        await instance.advance(NodeStatus.STOPPING, generation=generation, killing=kill, fenced=fenced, problem=None)
     state = await instance.insist(lambda: instance.host.runtime.inspect(instance.id))
     if not was_live and not is_running(state):
         await instance.advance(NodeStatus.STOPPED, durable=True, generation=generation, killing=False)
         return
     if not was_live:
-        await instance.advance(NodeStatus.STOPPING, generation=generation, killing=kill, problem=None)
+        await instance.advance(NodeStatus.STOPPING, generation=generation, killing=kill, fenced=fenced, problem=None)
     waited = None
     if is_running(state):
         state, waited = await end(instance, kill=kill)
     begun = (instance.record.started, instance.record.attempt)
     ours = state if state and state.start == begun and state.exit_code is not None else None
     outcome = requested(instance.name, instance.game, ours, waited=waited)
+    if instance.record.fenced:
+        error = LeaseExpired(instance=instance.name, seconds=instance.record.lease_s)
+        outcome = replace(outcome, status=NodeStatus.STOPPED, error=error)
     await gather(instance, outcome)
     await conclude(instance, outcome)
 

@@ -170,6 +170,10 @@ class FakeRuntime:
 
     # Faults, and what a test may look at.
 
+    @property
+    def is_down(self) -> bool:
+        return self._down
+
     def go_down(self, *, kill: bool = False) -> None:
         """The engine stops answering; with `kill` its containers die too, as when it restarts without live-restore."""
         self._down = True

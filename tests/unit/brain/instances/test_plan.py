@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from hytopus.brain.instances.plan import (
     Abandon,
+    Action,
     Admit,
     Complain,
     Kill,
@@ -23,7 +25,8 @@ from hytopus.brain.instances.plan import (
     Wait,
     plan,
 )
-from hytopus.brain.instances.states import TRANSITIONS, State, Wanted
+from hytopus.brain.instances.replacement import KILL_S, Loss, fence_s
+from hytopus.brain.instances.states import TRANSITIONS, OnNodeLoss, State, Wanted
 from hytopus.brain.nodes.states import NodeState
 from tests.harness.clock import START
 
@@ -41,6 +44,15 @@ SITUATIONS = st.builds(
     has_node=st.booleans(),
     node=st.none() | NODES,
     ran=st.booleans(),
+    tied=st.booleans(),
+    loss=st.builds(
+        Loss,
+        policy=st.sampled_from(OnNodeLoss),
+        replace_after_s=st.sampled_from([0.0, 60.0]),
+        declared_s=st.none() | st.sampled_from([0.0, 500.0]),
+        off=st.booleans(),
+        fence_s=st.none() | st.just(400.0),
+    ),
     kill_asked=st.booleans(),
     deadline=st.none() | st.integers(-100, 100).map(lambda s: START + timedelta(seconds=s)),
     lost_after_s=st.none() | st.just(60.0),
@@ -57,8 +69,9 @@ def test_moves_are_legal(situation: Situation) -> None:
     if isinstance(action, Move):
         assert action.to in TRANSITIONS[situation.state]
     if isinstance(action, Replace):
-        assert not situation.ran
-        assert State.REQUESTED in TRANSITIONS[situation.state]
+        gone = situation.loss.declared_s is not None and situation.loss.policy is OnNodeLoss.REPLACE
+        assert not situation.tied or gone
+        assert State.REQUESTED in TRANSITIONS[situation.state] | {situation.state}
     if isinstance(action, Wait):
         assert action.until > START
 
@@ -169,6 +182,39 @@ def test_a_drain_stops_what_runs_moves_what_never_ran_and_kills_at_its_deadline(
     stopping = replace(running, state=State.STOPPING, deadline=START + timedelta(seconds=100))
     assert plan(stopping, START) == Wait(START + timedelta(seconds=30))
     assert isinstance(plan(stopping, START + timedelta(seconds=30)), Kill)
-    assert isinstance(plan(replace(running, state=State.PREPARING, ran=False), START), Replace)
-    assert isinstance(plan(replace(running, state=State.STOPPED, ran=False), START), Replace)
-    assert plan(replace(running, state=State.STOPPED), START) == Admit()
+    assert isinstance(plan(replace(running, state=State.PREPARING), START), Replace)
+    assert isinstance(plan(replace(running, state=State.STOPPED), START), Replace)
+    assert plan(replace(running, state=State.STOPPED, tied=True), START) == Admit()
+
+
+LOST_AT = START + timedelta(seconds=60)
+
+
+def lost(*, tied: bool, seconds: float = 0.0, **loss: Any) -> Action:
+    """The plan for an instance that has been lost for so many seconds."""
+    given = Loss(**{"policy": OnNodeLoss.REPLACE, **loss})
+    instance = Situation(State.LOST, Wanted.RUNNING, True, OFFLINE, ran=True, tied=tied, loss=given, lost_after_s=60)
+    return plan(instance, LOST_AT + timedelta(seconds=seconds))
+
+
+def test_without_a_world_it_is_replaced_after_its_grace() -> None:
+    assert lost(tied=False, replace_after_s=30) == Wait(LOST_AT + timedelta(seconds=30))
+    assert isinstance(lost(tied=False, replace_after_s=30, seconds=30), Replace)
+    assert lost(tied=False, policy=OnNodeLoss.WAIT, seconds=9999) == Rest()
+    assert isinstance(lost(tied=False, policy=OnNodeLoss.WAIT, declared_s=0.0), Replace)
+
+
+def test_with_a_world_it_is_replaced_only_when_nothing_of_it_can_run() -> None:
+    assert lost(tied=True, seconds=9999) == Rest()
+    assert lost(tied=True, declared_s=9999.0) == Rest(), "no lease: nothing would stop it"
+    assert lost(tied=True, declared_s=100.0, fence_s=400.0) == Wait(LOST_AT + timedelta(seconds=300))
+    assert isinstance(lost(tied=True, declared_s=400.0, fence_s=400.0), Replace)
+    assert isinstance(lost(tied=True, declared_s=0.0, off=True), Replace)
+    assert lost(tied=True, policy=OnNodeLoss.WAIT, declared_s=9999.0, off=True, fence_s=1.0) == Rest()
+
+
+def test_the_fence_outlasts_lease_and_stop_on_a_clock_that_runs_slow() -> None:
+    fence = fence_s(300, 70, 60)
+    assert fence is not None
+    assert fence > (300 + 70 + KILL_S) * 1.01
+    assert fence_s(0, 70, 60) is None

@@ -9,6 +9,7 @@ from typing import Any
 
 from hytopus.node.agent import Agent
 from hytopus.node.journal import Journal
+from hytopus.node.lease import Lease
 from hytopus.node.runner.fake import FakeDirectories
 from hytopus.node.runner.host import Host
 from hytopus.node.runner.stop import is_running
@@ -71,6 +72,8 @@ class Bed:
         self._blocking = blocking
         self.directories = FakeDirectories(clock)
         self.sent = Sent()
+        self.boot = "first"
+        self.lease: Lease
         self.taken: PortBinding | None = None
         self.probe_answers = True
         self.engine_errors: list[str] = []
@@ -79,12 +82,14 @@ class Bed:
         self._seen = 0
 
     async def start_agent(self) -> Agent:
+        self.lease = Lease(self.clock, self.root / "lease.json", boot=lambda: self.boot)
         host = Host(
             runtime=self.runtime,
             directories=self.directories,
             journal=Journal(self.root / "journal", blocking=self._blocking),
             blocking=self._blocking,
             clock=self.clock,
+            lease=self.lease,
             report=self.sent.report,
             renew_urls=self.sent.renew_urls,
             logs=self.root / "logs",

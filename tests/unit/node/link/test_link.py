@@ -61,6 +61,12 @@ class Agent:
     def heartbeat(self) -> Heartbeat:
         return Heartbeat("", False, NodeLoad())
 
+    def registering(self) -> int:
+        return 0
+
+    def renewed(self, number: int) -> None:
+        return
+
     async def welcome(self, welcome: Welcome) -> None:
         pass
 

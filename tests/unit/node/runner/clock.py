@@ -20,6 +20,9 @@ class StillClock:
     def monotonic(self) -> float:
         return self._elapsed
 
+    def boottime(self) -> float:
+        return self._elapsed
+
     async def sleep(self, seconds: float) -> None:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         sleeper = (self._elapsed + seconds, seconds, woken)
