@@ -11,6 +11,7 @@ from hytopus.node.cache.cache import TemplateCache
 from hytopus.node.directories import CachedDirectories
 from hytopus.node.files.desk import FileDesk
 from hytopus.node.journal import Journal
+from hytopus.node.lease import Lease
 from hytopus.node.materialise.probe import Abilities, How
 from hytopus.node.materialise.workspace import Workspaces
 from hytopus.node.runner.host import Host
@@ -39,6 +40,7 @@ class DiskNode:
             directories=CachedDirectories(self.cache, self.workspaces, monotonic=clock.monotonic),
             journal=Journal(root / "journal"),
             clock=clock,
+            lease=Lease(clock),
             report=report,
             renew_urls=lambda instance_id, generation: None,
             logs=root / "logs",

@@ -108,6 +108,7 @@ class BrainMessage(_message.Message):
     OPEN_STREAM_FIELD_NUMBER: _builtins.int
     REPORTS_SEEN_FIELD_NUMBER: _builtins.int
     BRAINS_FIELD_NUMBER: _builtins.int
+    LEASE_RENEWED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -132,6 +133,8 @@ class BrainMessage(_message.Message):
     def reports_seen(self) -> Global___ReportsSeen: ...
     @_builtins.property
     def brains(self) -> Global___Brains: ...
+    @_builtins.property
+    def lease_renewed(self) -> Global___LeaseRenewed: ...
     def __init__(
         self,
         *,
@@ -147,12 +150,13 @@ class BrainMessage(_message.Message):
         open_stream: Global___OpenStream | None = ...,
         reports_seen: Global___ReportsSeen | None = ...,
         brains: Global___Brains | None = ...,
+        lease_renewed: Global___LeaseRenewed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "destroy_instance", b"destroy_instance", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "destroy_instance", b"destroy_instance", "lease_renewed", b"lease_renewed", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "destroy_instance", b"destroy_instance", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "destroy_instance", b"destroy_instance", "lease_renewed", b"lease_renewed", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "refused", "prepare_instance", "start_instance", "stop_instance", "destroy_instance", "purge_cache", "set_dev_mode", "ask", "open_stream", "reports_seen", "brains"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "refused", "prepare_instance", "start_instance", "stop_instance", "destroy_instance", "purge_cache", "set_dev_mode", "ask", "open_stream", "reports_seen", "brains", "lease_renewed"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -180,6 +184,7 @@ class NodeFacts(_message.Message):
     PORT_FIRST_FIELD_NUMBER: _builtins.int
     PORT_LAST_FIELD_NUMBER: _builtins.int
     MATERIALISERS_FIELD_NUMBER: _builtins.int
+    LEASES_FIELD_NUMBER: _builtins.int
     hostname: _builtins.str
     agent_version: _builtins.str
     engine_version: _builtins.str
@@ -195,6 +200,8 @@ class NodeFacts(_message.Message):
     environment: _builtins.str
     port_first: _builtins.int
     port_last: _builtins.int
+    leases: _builtins.bool
+    """This agent keeps leases."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -220,10 +227,11 @@ class NodeFacts(_message.Message):
         port_first: _builtins.int = ...,
         port_last: _builtins.int = ...,
         materialisers: _abc.Iterable[_builtins.str] | None = ...,
+        leases: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent_version", b"agent_version", "architecture", b"architecture", "cpus", b"cpus", "disk_mb", b"disk_mb", "engine_version", b"engine_version", "environment", b"environment", "hostname", b"hostname", "kernel", b"kernel", "materialisers", b"materialisers", "memory_mb", b"memory_mb", "port_first", b"port_first", "port_last", b"port_last", "region", b"region", "slots", b"slots", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent_version", b"agent_version", "architecture", b"architecture", "cpus", b"cpus", "disk_mb", b"disk_mb", "engine_version", b"engine_version", "environment", b"environment", "hostname", b"hostname", "kernel", b"kernel", "leases", b"leases", "materialisers", b"materialisers", "memory_mb", b"memory_mb", "port_first", b"port_first", "port_last", b"port_last", "region", b"region", "slots", b"slots", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -461,8 +469,11 @@ class Heartbeat(_message.Message):
     DEV_MODE_FIELD_NUMBER: _builtins.int
     LOAD_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     at: _builtins.str
     dev_mode: _builtins.bool
+    number: _builtins.int
+    """Not 0: the node holds instances with a lease and asks for LeaseRenewed with this number."""
     @_builtins.property
     def load(self) -> Global___NodeLoad: ...
     @_builtins.property
@@ -474,10 +485,11 @@ class Heartbeat(_message.Message):
         dev_mode: _builtins.bool = ...,
         load: Global___NodeLoad | None = ...,
         usage: _abc.Iterable[Global___InstanceUsage] | None = ...,
+        number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["load", b"load"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "dev_mode", b"dev_mode", "load", b"load", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "dev_mode", b"dev_mode", "load", b"load", "number", b"number", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -612,6 +624,27 @@ class ReportsSeen(_message.Message):
 Global___ReportsSeen: _TypeAlias = ReportsSeen  # noqa: Y015
 
 @_typing.final
+class LeaseRenewed(_message.Message):
+    """A Brain has counted on this node after the heartbeat with this number was sent; leases run from its sending."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaseRenewed: _TypeAlias = LeaseRenewed  # noqa: Y015
+
+@_typing.final
 class TemplateLayer(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -710,6 +743,7 @@ class PrepareInstance(_message.Message):
     DISK_MB_FIELD_NUMBER: _builtins.int
     DISCARD_CHANGES_FIELD_NUMBER: _builtins.int
     RECORD_FIELD_NUMBER: _builtins.int
+    WORLD_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     generation: _builtins.int
     name: _builtins.str
@@ -731,6 +765,10 @@ class PrepareInstance(_message.Message):
 
     @_builtins.property
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___PortBinding]: ...
+    @_builtins.property
+    def world(self) -> Global___TemplateLayer:
+        """What it changed on the node it was moved from, to be built in."""
+
     def __init__(
         self,
         *,
@@ -747,10 +785,11 @@ class PrepareInstance(_message.Message):
         disk_mb: _builtins.int = ...,
         discard_changes: _builtins.bool = ...,
         record: _builtins.str = ...,
+        world: Global___TemplateLayer | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["world", b"world"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpus", b"cpus", "discard_changes", b"discard_changes", "disk_mb", b"disk_mb", "game", b"game", "generation", b"generation", "instance_id", b"instance_id", "memory_mb", b"memory_mb", "name", b"name", "ports", b"ports", "record", b"record", "secrets", b"secrets", "template_layers", b"template_layers", "variable_map", b"variable_map"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpus", b"cpus", "discard_changes", b"discard_changes", "disk_mb", b"disk_mb", "game", b"game", "generation", b"generation", "instance_id", b"instance_id", "memory_mb", b"memory_mb", "name", b"name", "ports", b"ports", "record", b"record", "secrets", b"secrets", "template_layers", b"template_layers", "variable_map", b"variable_map", "world", b"world"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -764,12 +803,15 @@ class StartInstance(_message.Message):
     GENERATION_FIELD_NUMBER: _builtins.int
     RESTART_FIELD_NUMBER: _builtins.int
     AUTOSTART_FIELD_NUMBER: _builtins.int
+    LEASE_S_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     generation: _builtins.int
     restart: _builtins.str
     """The restart policy as JSON; empty: the game's."""
     autostart: _builtins.bool
     """Start it again, too, when it ended while nobody watched: its machine was rebooted."""
+    lease_s: _builtins.float
+    """Without word from a Brain for so long, the node stops it by itself; 0: never."""
     def __init__(
         self,
         *,
@@ -777,10 +819,11 @@ class StartInstance(_message.Message):
         generation: _builtins.int = ...,
         restart: _builtins.str = ...,
         autostart: _builtins.bool = ...,
+        lease_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["autostart", b"autostart", "generation", b"generation", "instance_id", b"instance_id", "restart", b"restart"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["autostart", b"autostart", "generation", b"generation", "instance_id", b"instance_id", "lease_s", b"lease_s", "restart", b"restart"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
