@@ -551,6 +551,10 @@ export type CreateInstance = {
      */
     layers: Array<string>;
     /**
+     * Lease S
+     */
+    lease_s?: number | null;
+    /**
      * Memory Mb
      */
     memory_mb?: number | null;
@@ -568,6 +572,11 @@ export type CreateInstance = {
      * Node
      */
     node?: string | null;
+    on_node_loss?: OnNodeLoss | null;
+    /**
+     * Persistent
+     */
+    persistent?: boolean | null;
     /**
      * Ports
      */
@@ -578,6 +587,10 @@ export type CreateInstance = {
      * Region
      */
     region?: string | null;
+    /**
+     * Replace After S
+     */
+    replace_after_s?: number | null;
     restart_policy?: RestartChoice | null;
     /**
      * Tags
@@ -854,12 +867,24 @@ export type DrainNode = {
      * Deadline S
      */
     deadline_s?: number;
+    /**
+     * Force
+     */
+    force?: boolean;
+    /**
+     * Move
+     */
+    move?: boolean;
 };
 
 /**
  * DrainOut
  */
 export type DrainOut = {
+    /**
+     * Clearing
+     */
+    clearing: number;
     /**
      * Deadline
      */
@@ -869,9 +894,21 @@ export type DrainOut = {
      */
     done: boolean;
     /**
+     * Force
+     */
+    force: boolean;
+    /**
+     * Move
+     */
+    move: boolean;
+    /**
      * Remaining
      */
     remaining: Array<string>;
+    /**
+     * Staying
+     */
+    staying: Array<string>;
 };
 
 /**
@@ -1200,6 +1237,10 @@ export type Game = {
      * Name
      */
     name: string;
+    /**
+     * Persistent
+     */
+    persistent?: boolean;
     players?: Players;
     /**
      * Ports
@@ -1341,6 +1382,14 @@ export type InstanceOut = {
      */
     layers: Array<LayerOut>;
     /**
+     * Lease S
+     */
+    lease_s: number;
+    /**
+     * Leased S
+     */
+    leased_s: number;
+    /**
      * Log Tail
      */
     log_tail: Array<string>;
@@ -1354,6 +1403,7 @@ export type InstanceOut = {
     metadata: {
         [key: string]: unknown;
     };
+    move: MoveOut | null;
     /**
      * Name
      */
@@ -1363,6 +1413,11 @@ export type InstanceOut = {
      */
     needs_prepare: boolean;
     node: NodeRef | null;
+    on_node_loss: OnNodeLoss;
+    /**
+     * Persistent
+     */
+    persistent: boolean;
     /**
      * Pinned Node
      */
@@ -1385,6 +1440,10 @@ export type InstanceOut = {
      * Region
      */
     region: string;
+    /**
+     * Replace After S
+     */
+    replace_after_s: number | null;
     /**
      * Requested Layers
      */
@@ -1651,6 +1710,16 @@ export type LoginOut = {
 };
 
 /**
+ * LoseNode
+ */
+export type LoseNode = {
+    /**
+     * Off
+     */
+    off?: boolean;
+};
+
+/**
  * Me
  */
 export type Me = {
@@ -1686,6 +1755,48 @@ export type MissingFile = {
      * Path
      */
     path: string;
+};
+
+/**
+ * MoveInstance
+ */
+export type MoveInstance = {
+    /**
+     * Node
+     */
+    node?: string | null;
+    /**
+     * Restart
+     */
+    restart?: boolean;
+};
+
+/**
+ * MoveOut
+ *
+ * A move under way.
+ */
+export type MoveOut = {
+    /**
+     * Since
+     */
+    since: string;
+    /**
+     * Size
+     */
+    size?: number | null;
+    /**
+     * Source
+     */
+    source: string;
+    /**
+     * Step
+     */
+    step: string;
+    /**
+     * Target
+     */
+    target: string;
 };
 
 /**
@@ -1788,9 +1899,17 @@ export type NodeOut = {
     last_seen: string | null;
     load: LoadOut | null;
     /**
+     * Lost At
+     */
+    lost_at: string | null;
+    /**
      * Name
      */
     name: string;
+    /**
+     * Off
+     */
+    off: boolean;
     /**
      * Overrides
      */
@@ -1855,6 +1974,13 @@ export type OidcOut = {
      */
     title: string;
 };
+
+/**
+ * OnNodeLoss
+ *
+ * What becomes of an instance whose node is lost.
+ */
+export type OnNodeLoss = 'wait' | 'replace';
 
 /**
  * Page[AuditOut]
@@ -2700,7 +2826,7 @@ export type SignedParts = {
 /**
  * State
  */
-export type State = 'requested' | 'preparing' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed' | 'lost' | 'destroyed';
+export type State = 'requested' | 'preparing' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed' | 'moving' | 'lost' | 'destroyed';
 
 /**
  * StatusOut
@@ -2831,6 +2957,10 @@ export type TemplateRules = {
      */
     game?: string | null;
     /**
+     * Persistent
+     */
+    persistent?: boolean | null;
+    /**
      * Remove
      */
     remove?: Array<string>;
@@ -2923,6 +3053,10 @@ export type UpdateInstance = {
      */
     disk_mb?: number | null;
     /**
+     * Lease S
+     */
+    lease_s?: number | null;
+    /**
      * Memory Mb
      */
     memory_mb?: number | null;
@@ -2936,10 +3070,19 @@ export type UpdateInstance = {
      * Name
      */
     name?: string | null;
+    on_node_loss?: OnNodeLoss | null;
+    /**
+     * Persistent
+     */
+    persistent?: boolean | null;
     /**
      * Region
      */
     region?: string | null;
+    /**
+     * Replace After S
+     */
+    replace_after_s?: number | null;
     /**
      * Restart
      */
@@ -4702,6 +4845,82 @@ export type FollowLogsResponses = {
     200: unknown;
 };
 
+export type CancelMoveData = {
+    body?: never;
+    path: {
+        /**
+         * Instance
+         */
+        instance: string;
+    };
+    query?: never;
+    url: '/api/v1/instances/{instance}/move';
+};
+
+export type CancelMoveErrors = {
+    /**
+     * `instance_not_found`
+     */
+    404: Problem;
+    /**
+     * `not_moving`, `cannot_move`
+     */
+    409: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type CancelMoveError = CancelMoveErrors[keyof CancelMoveErrors];
+
+export type CancelMoveResponses = {
+    /**
+     * Successful Response
+     */
+    202: InstanceOut;
+};
+
+export type CancelMoveResponse = CancelMoveResponses[keyof CancelMoveResponses];
+
+export type MoveInstanceData = {
+    body: MoveInstance;
+    path: {
+        /**
+         * Instance
+         */
+        instance: string;
+    };
+    query?: never;
+    url: '/api/v1/instances/{instance}/move';
+};
+
+export type MoveInstanceErrors = {
+    /**
+     * `instance_not_found`, `node_not_found`
+     */
+    404: Problem;
+    /**
+     * `instance_destroyed`, `cannot_move`
+     */
+    409: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type MoveInstanceError = MoveInstanceErrors[keyof MoveInstanceErrors];
+
+export type MoveInstanceResponses = {
+    /**
+     * Successful Response
+     */
+    202: InstanceOut;
+};
+
+export type MoveInstanceResponse = MoveInstanceResponses[keyof MoveInstanceResponses];
+
 export type GetProvenanceData = {
     body?: never;
     path: {
@@ -5673,6 +5892,44 @@ export type DrainNodeResponses = {
 };
 
 export type DrainNodeResponse = DrainNodeResponses[keyof DrainNodeResponses];
+
+export type DeclareNodeLostData = {
+    body: LoseNode;
+    path: {
+        /**
+         * Node
+         */
+        node: string;
+    };
+    query?: never;
+    url: '/api/v1/nodes/{node}/lost';
+};
+
+export type DeclareNodeLostErrors = {
+    /**
+     * `node_not_found`
+     */
+    404: Problem;
+    /**
+     * `node_not_offline`
+     */
+    409: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type DeclareNodeLostError = DeclareNodeLostErrors[keyof DeclareNodeLostErrors];
+
+export type DeclareNodeLostResponses = {
+    /**
+     * Successful Response
+     */
+    202: NodeOut;
+};
+
+export type DeclareNodeLostResponse = DeclareNodeLostResponses[keyof DeclareNodeLostResponses];
 
 export type PurgeNodeData = {
     body: PurgeNode;

@@ -1,6 +1,6 @@
 """How far the moves of instances are, and how nodes are drained.
 
-Revision 0010, after 0009.
+Revision 0012, after 0011.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
