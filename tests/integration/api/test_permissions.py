@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from hytopus.brain.accounts.permissions import TABLE, PermissionTableMismatch, permissions_of
+from hytopus.brain.accounts.permissions import TABLE, PermissionTableMismatch, open_to_scoped, permissions_of
 from hytopus.brain.accounts.roles import Role
 from hytopus.brain.authority.ca import Authority
+from hytopus.brain.backups.api import Backups
+from hytopus.brain.backups.settings import BackupSettings
 from hytopus.brain.db.engine import Database
 from hytopus.brain.features import API, OUTSIDE
 from hytopus.brain.gateway.gateway import Gateway
@@ -22,7 +24,8 @@ from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.storage.memory import MemoryStore
 from tests.integration.api.clock import StepClock
-from tests.integration.api.world import World, open_world
+from tests.integration.api.world import PASSWORD, World, open_world
+from tests.integration.backups.brains import source_of
 
 
 @pytest.fixture
@@ -34,6 +37,7 @@ async def world(sqlite: Database, store: MemoryStore, clock: StepClock, tmp_path
         "gateway": gateway,
         "reach": Reach(gateway),
         "instance_settings": InstanceSettings(),
+        "backups": Backups(await source_of(sqlite, store, tmp_path, clock), BackupSettings()),
         "authority": await Authority.open(tmp_path / "ca", clock=clock),
     }
     async with open_world(sqlite, store, clock, features=API, outside=OUTSIDE, extra=extra) as opened:
@@ -59,6 +63,23 @@ async def test_every_route_admits_its_role_and_those_above_it_only(world: World)
                 wrong.append(f"{role} {route.method} {route.path}: {status}, not {expected}")
             if status >= 500 and status != 503:
                 wrong.append(f"{role} {route.method} {route.path}: {status}")
+    assert wrong == []
+
+
+async def test_who_is_limited_to_a_part_enters_only_what_the_table_opens_to_such_people(world: World) -> None:
+    body = {"name": "eva", "password": PASSWORD, "role": "operator", "scope": {"regions": ["eu"]}}
+    assert (await world.acting(Role.ADMIN).post("/users", json=body)).status_code == 201
+    login = await world.client().post("/login", json={"name": "eva", "password": PASSWORD})
+    eva = world.client(login.json()["token"])
+    wrong: list[str] = []
+    for route in _routes(world):
+        path = re.sub(r"\{\w+\}", "nothing-like-it", route.path)
+        status = (await eva.request(route.method, path, json={})).status_code
+        least = TABLE[route.method, route.path]
+        scoped = least is None or open_to_scoped(route.method, route.path)
+        expected = 403 if not scoped else _expected(least, Role.OPERATOR)
+        if (status if status in (401, 403) else 200) != expected:
+            wrong.append(f"{route.method} {route.path}: {status}, not {expected}")
     assert wrong == []
 
 

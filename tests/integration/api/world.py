@@ -23,6 +23,7 @@ from hytopus.brain.accounts.session_api import router as sessions_api
 from hytopus.brain.accounts.settings import AccountSettings
 from hytopus.brain.activity.actor import SYSTEM
 from hytopus.brain.activity.api import router as activity_api
+from hytopus.brain.activity.redact import Redaction
 from hytopus.brain.app import Parts, build_app
 from hytopus.brain.db.engine import Database
 from hytopus.brain.games.api import router as games_api
@@ -104,7 +105,8 @@ async def open_world(
         return {key: names for key, names in used.items() if template_id in (None, key[0])}
 
     settings = account_settings or AccountSettings()
-    parts = Parts(database, clock, store, streams, passwords, GAMES, usage, extra or {}, settings, oidc)
+    given = {"redaction": Redaction(), **(extra or {})}
+    parts = Parts(database, clock, store, streams, passwords, GAMES, usage, given, settings, oidc)
     rows = _rows([*features, *more]) | dict(table or {})
     app = build_app(parts, [*features, *more], outside=outside, table=rows)
     async with WebServer.open(app, HttpSettings(listen=listen)) as web:
