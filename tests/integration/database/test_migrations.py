@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -65,3 +66,21 @@ async def test_what_is_there_outlives_every_migration(empty: Database) -> None:
         token, user = (await session.execute(select(Token, User).join(User, User.id == Token.user_id))).one()
     assert (user.name, user.scope, user.second_factor, user.external) == ("old", {}, False, False)
     assert (token.name, token.scopes, token.id_token) == ("ci", [], None)
+
+
+async def test_a_brain_of_the_release_before_starts_on_a_newer_schema(empty: Database) -> None:
+    """Brains are upgraded one after the other, and one that is not yet may have to start again."""
+    await migrate(empty)
+    async with empty.write() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await migrate(empty)
+    async with empty.read() as session:
+        assert (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one() == "9999"
+
+
+@pytest.mark.postgres
+async def test_brains_that_start_at_once_migrate_one_after_the_other(postgres: str) -> None:
+    async with Database.open(postgres, Signals()) as first, Database.open(postgres, Signals()) as second:
+        await asyncio.gather(migrate(first), migrate(second))
+        async with second.read() as session:
+            assert await (await session.connection()).run_sync(_differences) == []

@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 _HOOKS = "hytopus.after_commit"
 _LAST = "hytopus.before_commit"
 
+_READING = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+"""A Brain whose machine vanishes must not hold its locks for the two hours that TCP would wait."""
+_WRITING = {**_READING, "idle_in_transaction_session_timeout": "15000"}
+"""Nor may one that hangs."""
+
 
 class BadDatabaseUrl(HytopusError):
     code: ClassVar[str] = "bad_database_url"
@@ -133,7 +143,11 @@ def _engine(url: str, *, immediate: bool) -> AsyncEngine:
         raise BadDatabaseUrl(url=url) from error
     if parsed.get_backend_name() == "postgresql":
         return create_async_engine(
-            parsed.set(drivername="postgresql+asyncpg"), pool_size=10, max_overflow=10, pool_pre_ping=True
+            parsed.set(drivername="postgresql+asyncpg"),
+            pool_size=10,
+            max_overflow=10,
+            pool_pre_ping=True,
+            connect_args={"timeout": 10, "server_settings": _WRITING if immediate else _READING},
         )
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise BadDatabaseUrl(url=parsed.render_as_string(hide_password=True))

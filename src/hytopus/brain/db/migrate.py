@@ -9,6 +9,9 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from hytopus.brain.db.engine import Database
+from hytopus.kit.logs import get_logger
+
+log = get_logger(__name__)
 
 _LOCK = 0x48595450  # "HYTP"; the advisory lock that keeps two starting Brains from migrating at once
 
@@ -22,7 +25,7 @@ def alembic_config() -> Config:
 
 
 async def migrate(database: Database, revision: str = "head") -> None:
-    """Upgrade to `revision`; does nothing when already there."""
+    """Upgrade to `revision`; does nothing when already there, or when a later release has been here."""
     if database.dialect == "sqlite":
         async with database.write() as session:
             await (await session.connection()).run_sync(upgrade, revision)
