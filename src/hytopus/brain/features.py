@@ -21,6 +21,7 @@ from hytopus.brain.instances.inspect_api import router as instance_inspection
 from hytopus.brain.instances.streams import router as instance_streams
 from hytopus.brain.nodes.api import router as nodes
 from hytopus.brain.overview.api import router as overview
+from hytopus.brain.overview.brains_api import router as brains
 from hytopus.brain.overview.health import router as health
 from hytopus.brain.templates.api import router as templates
 from hytopus.brain.templates.upload_api import router as uploads
@@ -33,6 +34,7 @@ API: Final = (
     activity,
     authority,
     backups,
+    brains,
     draft_files,
     games,
     instances,

@@ -52,8 +52,8 @@ from hytopus.kit.logs import configure_logging, get_logger
 from hytopus.storage.base import ObjectStore
 from hytopus.storage.s3 import S3Store, open_s3
 
-_BEAT_ALONE_S: Final = 60.0
-"""On SQLite there is no other Brain to be told."""
+_BEAT_ALONE_S: Final = 5.0
+"""On SQLite there is no other Brain to be told, only whoever looks at the list."""
 
 log = get_logger(__name__)
 

@@ -12,6 +12,7 @@ import httpx2
 from hytopus import __version__
 from hytopus.cli.credentials import Credentials
 from hytopus.cli.failure import ApiProblem, BrainNotTrusted, BrainUnreachable, NotLoggedIn
+from hytopus.cli.several import FirstReachable, addresses_of
 from hytopus.wire.trust import PinnedTransport, is_about_certificates
 
 Json = Any
@@ -47,8 +48,11 @@ class Api:
             headers["Authorization"] = f"Bearer {credentials.token}"
         if transport is None and credentials.ca is not None:
             transport = PinnedTransport(credentials.ca)
+        addresses = addresses_of(credentials.url)
+        if len(addresses) > 1:
+            transport = FirstReachable(addresses, transport)
         async with httpx2.AsyncClient(
-            base_url=f"{credentials.url}/api/v1", headers=headers, timeout=_TIMEOUT, transport=transport
+            base_url=f"{addresses[0]}/api/v1", headers=headers, timeout=_TIMEOUT, transport=transport
         ) as client:
             yield cls(credentials, client)
 

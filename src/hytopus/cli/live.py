@@ -55,6 +55,10 @@ async def follow_lines(api: Api, instance: str, what: str, *, tail: int) -> Asyn
                 return
         except BrainUnreachable as error:
             note(f"{error.message} Trying again …")
+        except ApiProblem as error:
+            if after is None or not error.retryable:
+                raise
+            note(f"{error.message} Trying again …")
         await asyncio.sleep(next(delays))
 
 

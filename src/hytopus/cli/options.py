@@ -20,7 +20,8 @@ class Options:
     """Print JSON on standard output, for scripts."""
 
     url: str | None = None
-    """Address of the Brain (also HYTOPUS_URL); by default the one you logged in to."""
+    """Address of the Brain (also HYTOPUS_URL), or several with commas between them: the first that answers is used. By
+    default the one you logged in to."""
 
 
 DEFAULTS: Final = Options()

@@ -72,7 +72,7 @@ class BrainProcess:
     async def start(self) -> None:
         self.process.start()
         started: Callable[[], Any] = self.answers
-        await eventually(started, timeout=60, every=0.1, what=f"Brain {self.name} to answer")
+        await eventually(started, timeout=120, every=0.1, what=f"Brain {self.name} to answer")
 
     async def answers(self) -> bool:
         assert self.process.running, self.process.tail()

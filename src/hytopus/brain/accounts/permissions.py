@@ -26,6 +26,7 @@ TABLE: Final[Mapping[tuple[str, str], Role | None]] = {
     ("POST", "/backups"): ADMIN,
     ("DELETE", "/backups/{backup_id}"): ADMIN,
     ("POST", "/backups/{backup_id}/verify"): ADMIN,
+    ("GET", "/brains"): VIEWER,
     ("GET", "/events"): VIEWER,
     ("GET", "/games"): VIEWER,
     ("GET", "/games/{name}"): VIEWER,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
+from sqlalchemy import select
 
 from hytopus.brain.backups.models import RunState
 from hytopus.brain.backups.queries import Standing, standing
+from hytopus.brain.brains.fleet import is_alive
+from hytopus.brain.brains.models import Brain
+from hytopus.brain.db.time import database_now
 from hytopus.brain.http.edge import Edge
 from hytopus.brain.nodes.states import NodeState
 from hytopus.brain.overview.queries import Overview, overview
@@ -33,8 +38,12 @@ async def exposition(edge: Edge, loads: Mapping[str, NodeLoad]) -> bytes:
     """All metrics in Prometheus' text format. `loads` is what each node's last heartbeat said, by node id."""
     async with edge.database.read() as session:
         numbers, backups = await overview(session), await standing(session)
+        brains = list(await session.scalars(select(Brain)))
+        now = await database_now(session, edge.clock)
     registry = CollectorRegistry()
-    registry.register(_Once([*_counts(numbers), *_nodes(numbers, loads), *_edge(edge), *_backups(backups)]))
+    registry.register(
+        _Once([*_counts(numbers), *_nodes(numbers, loads), *_edge(edge), *_backups(backups), *_brains(brains, now)])
+    )
     return generate_latest(edge.metrics.registry) + generate_latest(registry)
 
 
@@ -79,6 +88,13 @@ def _nodes(numbers: Overview, loads: Mapping[str, NodeLoad]) -> Iterator[Metric]
         for node_id, load in loads.items():
             family.add_metric([names.get(node_id, node_id)], getattr(load, field))
         yield family
+
+
+def _brains(brains: Iterable[Brain], now: datetime) -> Iterator[Metric]:
+    alive = GaugeMetricFamily("hytopus_brain_alive", "1 while the Brain gives signs of life.", labels=["brain"])
+    for name in sorted({brain.name for brain in brains}):
+        alive.add_metric([name], any(is_alive(brain, now) for brain in brains if brain.name == name))
+    yield alive
 
 
 def _edge(edge: Edge) -> Iterator[Metric]:
