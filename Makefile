@@ -69,6 +69,11 @@ chaos: environment ## Kill everything at random for ten minutes (ARGS="--minutes
 	@$(BIN)/python -m tests.services
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
+.PHONY: failover
+failover: environment ## Kill each of three Brains in turn, under load (about five minutes)
+	@$(BIN)/python -m tests.services
+	@$(BIN)/pytest -q -s -p no:xdist tests/failover $(ARGS)
+
 .PHONY: bench
 bench: environment ## Measure against baselines; writes bench/results.json
 	@$(BIN)/python -m bench $(ARGS)
