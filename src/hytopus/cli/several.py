@@ -9,7 +9,7 @@ import httpx2
 
 
 class FirstReachable(httpx2.AsyncBaseTransport):
-    """Sends requests to one of several addresses. What has begun is not repeated elsewhere: it may have taken effect."""
+    """Sends requests to one of several addresses. What has begun is not repeated elsewhere: it may be done."""
 
     def __init__(self, addresses: Sequence[str], inner: httpx2.AsyncBaseTransport | None = None) -> None:
         self._addresses = deque(httpx2.URL(address) for address in addresses)
