@@ -308,6 +308,58 @@ export type BeginUpload = {
 };
 
 /**
+ * BrainOut
+ *
+ * One run of a Brain on this database. Those that ended stay in the list for an hour.
+ */
+export type BrainOut = {
+    /**
+     * Alive
+     */
+    alive: boolean;
+    /**
+     * Heard At
+     */
+    heard_at: string;
+    /**
+     * Here
+     */
+    here: boolean;
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Nodes
+     */
+    nodes: number;
+    /**
+     * Protocol
+     */
+    protocol: number;
+    /**
+     * Release
+     */
+    release: string;
+    /**
+     * Session Address
+     */
+    session_address: string;
+    /**
+     * Started At
+     */
+    started_at: string;
+    /**
+     * Stopped At
+     */
+    stopped_at: string | null;
+};
+
+/**
  * BrokenOut
  */
 export type BrokenOut = {
@@ -1990,6 +2042,20 @@ export type PageAuditOut = {
      * Items
      */
     items: Array<AuditOut>;
+    /**
+     * Next Cursor
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * Page[BrainOut]
+ */
+export type PageBrainOut = {
+    /**
+     * Items
+     */
+    items: Array<BrainOut>;
     /**
      * Next Cursor
      */
@@ -3759,6 +3825,22 @@ export type VerifyBackupResponses = {
 };
 
 export type VerifyBackupResponse = VerifyBackupResponses[keyof VerifyBackupResponses];
+
+export type ListBrainsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/brains';
+};
+
+export type ListBrainsResponses = {
+    /**
+     * Successful Response
+     */
+    200: PageBrainOut;
+};
+
+export type ListBrainsResponse = ListBrainsResponses[keyof ListBrainsResponses];
 
 export type ListEventsData = {
     body?: never;
