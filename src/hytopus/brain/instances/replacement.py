@@ -1,4 +1,4 @@
-"""When an instance whose node is lost may be started elsewhere. Pure; the argument is in decision 0020.
+"""When an instance whose node is lost may be started elsewhere. Pure; the argument is in decision 0022.
 
 | Has it a world there? | Its policy | Its node | It is replaced |
 | --- | --- | --- | --- |
