@@ -11,7 +11,7 @@ ifeq ($(DEMO),0)
 UP += --no-demo
 endif
 
-FAST_TESTS = $(wildcard tests/unit tests/integration tests/simulation)
+FAST_TESTS = $(wildcard tests/unit tests/integration tests/simulation tests/fuzz)
 SLOW_TESTS = $(wildcard tests/e2e)
 
 .PHONY: help
@@ -73,6 +73,10 @@ chaos: environment ## Kill everything at random for ten minutes (ARGS="--minutes
 failover: environment ## Kill each of three Brains in turn, under load (about five minutes)
 	@$(BIN)/python -m tests.services
 	@$(BIN)/pytest -q -s -p no:xdist tests/failover $(ARGS)
+
+.PHONY: fuzz
+fuzz: environment ## Feed tarballs and messages of any bytes for a long time
+	@$(BIN)/pytest -q --timeout=0 --hypothesis-profile=long tests/fuzz $(ARGS)
 
 .PHONY: bench
 bench: environment ## Measure against baselines; writes bench/results.json

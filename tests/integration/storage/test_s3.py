@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import httpx2
@@ -61,7 +62,31 @@ async def test_presigned_urls_are_for_one_object_and_name_the_public_endpoint(s3
         assert (await client.get(url.replace("/mine?", "/other?"))).status_code == 403
         assert (await client.put(url, content=b"changed")).status_code == 403
         assert (await client.get(url.split("?")[0])).status_code == 403
+        await _opens_nothing_else(client, url)
+        brief = await store.presign_get(store.prefix + "mine", expires_s=1)
+
+        while (await client.get(brief)).status_code != 403:  # S3 counts in whole seconds
+            await asyncio.sleep(0.1)
+        assert (await client.get(url)).content == b"mine"
     public = settings(s3, public_endpoint="https://s3.example.org/")
     async with open_s3(public) as store:
         assert (await store.presign_get("x")).startswith(f"https://s3.example.org/{s3.bucket}/x?")
         assert store.requests == {}
+
+
+async def _opens_nothing_else(client: httpx2.AsyncClient, url: str) -> None:
+    """Whoever holds a node's URL for one object can neither list nor change, nor stretch it."""
+    address, _, query = url.partition("?")
+    bucket = address.rpartition("/")[0].rpartition("/")[0]
+    for method, target in (
+        ("DELETE", url),
+        ("POST", url),
+        ("PUT", url),
+        ("GET", f"{bucket}?{query}"),
+        ("GET", f"{bucket}?list-type=2&{query}"),
+        ("GET", f"{address}?{query.replace('X-Amz-Expires=900', 'X-Amz-Expires=90000')}"),
+        ("GET", f"{address}/../other?{query}"),
+        ("GET", f"{address}?acl&{query}"),
+    ):
+        answer = await client.request(method, target)
+        assert answer.status_code >= 400, (method, target, answer.status_code, answer.text[:200])
