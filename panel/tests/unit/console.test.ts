@@ -51,10 +51,24 @@ describe('what servers print', () => {
   const nasty = '\x1b[32mgreen\x1b[0m\x1b[2J\x1b]0;title\x07 \x08end'
 
   it('keeps its colours in the terminal, and steers it in no other way', () => {
-    expect(coloured(nasty)).toBe('\x1b[32mgreen\x1b[0m0;title end')
+    expect(coloured(nasty)).toBe('\x1b[32mgreen\x1b[0m end')
   })
 
   it('is plain text everywhere else', () => {
-    expect(plainText(nasty)).toBe('green0;title end')
+    expect(plainText(nasty)).toBe('green end')
+  })
+
+  it.each([
+    ['a title', '\x1b]0;owned\x07after', 'after'],
+    ['a link that shows another text', '\x1b]8;;http://evil\x1b\\click\x1b]8;;\x1b\\', 'click'],
+    ['the clipboard', '\x1b]52;c;cm0gLXJm\x07', ''],
+    ['a device string', '\x1bP$q"p\x1b\\after', 'after'],
+    ['one that never ends', 'before\x1b]0;title', 'before'],
+    ['text that runs backwards', 'user\u202enimda\u202c \u2066x\u2069', 'usernimda x'],
+    ['eight-bit commands', '\x9b2Jafter', '2Jafter'],
+    ['HTML stays text', '<img src=x onerror=alert(1)>', '<img src=x onerror=alert(1)>'],
+  ])('takes away %s', (_, line, shown) => {
+    expect(plainText(line)).toBe(shown)
+    expect(coloured(line)).toBe(shown)
   })
 })
