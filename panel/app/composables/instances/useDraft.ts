@@ -1,5 +1,5 @@
 /** The instance somebody is putting together, and what the Brain says of it before it exists. */
-import { createInstance, previewInstance, type CreateInstance, type InstanceOut, type PreviewOut } from '~/api'
+import { createInstance, previewInstance, type CreateInstance, type InstanceOut, type PreviewInstance, type PreviewOut } from '~/api'
 
 export interface DraftLayer {
   id: string
@@ -51,6 +51,12 @@ export function draftBody(draft: Draft): CreateInstance {
   }
 }
 
+/** The same without what only a creation takes. */
+export function previewBody(draft: Draft): PreviewInstance {
+  const { name: _name, environment: _environment, autostart: _autostart, metadata: _metadata, ...body } = draftBody(draft)
+  return body
+}
+
 export function useDraft() {
   const draft = reactive(emptyDraft())
   const preview = shallowRef<PreviewOut | null>(null)
@@ -62,7 +68,7 @@ export function useDraft() {
 
   async function look(): Promise<void> {
     const turn = ++asked
-    const { name: _name, environment: _environment, autostart: _autostart, metadata: _metadata, ...body } = draftBody(draft)
+    const body = previewBody(draft)
     if (!body.layers.length) return void (preview.value = null)
     looking.value = true
     try {

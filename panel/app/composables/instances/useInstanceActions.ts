@@ -1,4 +1,5 @@
 /** Start, stop and the others, for one instance or many; what cannot be undone is asked about first. */
+import { LazyUpgradeModal } from '#components'
 import {
   destroyInstance, killInstance, moveInstance, restartInstance, startInstance, stopInstance, upgradeInstance, type InstanceSummary,
 } from '~/api'
@@ -25,9 +26,12 @@ export function useInstanceActions() {
   const tell = useTell()
   const confirm = useConfirm()
   const text = useProblemText()
+  const upgrading = useOverlay().create(LazyUpgradeModal)
 
   async function act(action: Action, given: readonly Target[]): Promise<boolean> {
     const targets = given.filter(each => offers(action, each))
+    const [only] = targets
+    if (action === 'upgrade' && only && targets.length === 1) return await planned(only)
     if (!targets.length || !await agreed(action, targets)) return false
     const failures = await runAll(targets, target => CALLS[action](target.id))
     const [first] = failures
@@ -35,6 +39,13 @@ export function useInstanceActions() {
     else if (first) tell.failed(new ApiProblem({ code: 'some_failed', detail: first.error.message, params: { count: failures.length, total: targets.length, name: first.target.name, why: text(first.error).title } }))
     else tell.done(t(`instances.did.${action}`, { count: targets.length, name: targets[0]?.name ?? '' }, targets.length))
     return failures.length < targets.length
+  }
+
+  /** One instance's upgrade is asked for where its plan is shown. */
+  async function planned(target: Target): Promise<boolean> {
+    const done = (await upgrading.open({ instance: target }).result) === true
+    if (done) tell.done(t('instances.did.upgrade', { count: 1, name: target.name }, 1))
+    return done
   }
 
   async function agreed(action: Action, targets: Target[]): Promise<boolean> {
