@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -40,7 +39,7 @@ async def api(database: Database) -> AsyncIterator[Api]:
     extra = {
         "presence": presence,
         "instance_settings": InstanceSettings(),
-        "gateway": SimpleNamespace(sessions=answering, relay=answering),
+        "reach": answering,
     }
     await add(database, *make_template(**RULES))
     routers = (instances, inspection, streams, nodes, overview)
