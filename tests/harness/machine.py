@@ -80,7 +80,7 @@ class WatchedRuntime(FakeRuntime):
 
     async def start(self, spec: ContainerSpec) -> ContainerState:
         known = self._containers.get(spec.instance_id)
-        if known is None or known.spec.generation != spec.generation:
+        if known is None or known.state().start != (spec.generation, spec.attempt):
             self.machine.world.begins(self.machine, spec)
         return await super().start(spec)
 
@@ -128,6 +128,7 @@ class Machine:
             ports_taken=lambda ports: None,
             probe=_always_ready,
             blocking=inline,
+            chance=lambda: 0.5,
         )
         return Agent(host, facts=self.facts)
 

@@ -569,6 +569,250 @@ export type ConsoleLine = {
 };
 
 /**
+ * CrashGroup
+ *
+ * Crashes with one cause.
+ */
+export type CrashGroup = {
+    /**
+     * Cause
+     */
+    cause: string;
+    /**
+     * Count
+     */
+    count: number;
+    /**
+     * Fingerprint
+     */
+    fingerprint: string;
+    /**
+     * First At
+     */
+    first_at: string;
+    /**
+     * Game
+     */
+    game: string;
+    /**
+     * Instances
+     */
+    instances: number;
+    /**
+     * Kind
+     */
+    kind: string;
+    /**
+     * Last At
+     */
+    last_at: string;
+    /**
+     * Last Id
+     */
+    last_id: string;
+    /**
+     * Layers
+     */
+    layers: {
+        [key: string]: number;
+    };
+    /**
+     * Nodes
+     */
+    nodes: {
+        [key: string]: number;
+    };
+};
+
+/**
+ * CrashGroups
+ */
+export type CrashGroups = {
+    /**
+     * Items
+     */
+    items: Array<CrashGroup>;
+};
+
+/**
+ * CrashLog
+ */
+export type CrashLog = {
+    /**
+     * Lines
+     */
+    lines: Array<string>;
+};
+
+/**
+ * CrashOut
+ */
+export type CrashOut = {
+    /**
+     * At
+     */
+    at: string;
+    /**
+     * Attempt
+     */
+    attempt: number;
+    /**
+     * Cause
+     */
+    cause: string;
+    /**
+     * Excerpt
+     */
+    excerpt: Array<string>;
+    /**
+     * Exit Code
+     */
+    exit_code: number | null;
+    /**
+     * Facts
+     */
+    facts: {
+        [key: string]: unknown;
+    };
+    /**
+     * Fingerprint
+     */
+    fingerprint: string;
+    /**
+     * Game
+     */
+    game: string;
+    /**
+     * Generation
+     */
+    generation: number;
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Instance Id
+     */
+    instance_id: string;
+    /**
+     * Instance Name
+     */
+    instance_name: string;
+    /**
+     * Kind
+     */
+    kind: string;
+    /**
+     * Layers
+     */
+    layers: Array<string>;
+    /**
+     * Node Id
+     */
+    node_id: string;
+    /**
+     * Node Name
+     */
+    node_name: string;
+    /**
+     * Size
+     */
+    size: number;
+    /**
+     * Stored
+     */
+    stored: boolean;
+};
+
+/**
+ * CrashSummary
+ *
+ * What a list shows.
+ */
+export type CrashSummary = {
+    /**
+     * At
+     */
+    at: string;
+    /**
+     * Attempt
+     */
+    attempt: number;
+    /**
+     * Cause
+     */
+    cause: string;
+    /**
+     * Exit Code
+     */
+    exit_code: number | null;
+    /**
+     * Fingerprint
+     */
+    fingerprint: string;
+    /**
+     * Game
+     */
+    game: string;
+    /**
+     * Generation
+     */
+    generation: number;
+    /**
+     * Id
+     */
+    id: string;
+    /**
+     * Instance Id
+     */
+    instance_id: string;
+    /**
+     * Instance Name
+     */
+    instance_name: string;
+    /**
+     * Kind
+     */
+    kind: string;
+    /**
+     * Layers
+     */
+    layers: Array<string>;
+    /**
+     * Node Id
+     */
+    node_id: string;
+    /**
+     * Node Name
+     */
+    node_name: string;
+    /**
+     * Size
+     */
+    size: number;
+    /**
+     * Stored
+     */
+    stored: boolean;
+};
+
+/**
+ * CrashTraces
+ *
+ * What tells of a crash, beside exit code and log.
+ */
+export type CrashTraces = {
+    /**
+     * Files
+     */
+    files?: Array<string>;
+    /**
+     * Patterns
+     */
+    patterns?: Array<string>;
+};
+
+/**
  * CreateInstance
  *
  * What is left out comes from the game, or does not matter.
@@ -1273,6 +1517,7 @@ export type Game = {
      * Command
      */
     command: Array<string>;
+    crash?: CrashTraces;
     /**
      * Environment
      */
@@ -1285,6 +1530,7 @@ export type Game = {
      * Init
      */
     init?: boolean;
+    live?: Liveness;
     /**
      * Name
      */
@@ -1673,6 +1919,50 @@ export type LinesOut = {
 };
 
 /**
+ * Liveness
+ *
+ * Whether a server that runs still answers; one that does not is killed and counts as crashed.
+ *
+ * Every rule that is given must hold. One that has never held since the start is not judged: it is the rule that is
+ * wrong, not the server.
+ */
+export type Liveness = {
+    /**
+     * Answer
+     */
+    answer?: string | null;
+    /**
+     * Delay
+     */
+    delay?: number;
+    /**
+     * Dump
+     */
+    dump?: 'SIGQUIT' | 'SIGUSR1' | null;
+    /**
+     * Failures
+     */
+    failures?: number;
+    /**
+     * Interval
+     */
+    interval?: number;
+    /**
+     * Line
+     */
+    line?: string | null;
+    /**
+     * Log
+     */
+    log?: string | null;
+    probe?: Probe | null;
+    /**
+     * Timeout
+     */
+    timeout?: number;
+};
+
+/**
  * LoadOut
  *
  * What its last heartbeat said.
@@ -2056,6 +2346,20 @@ export type PageBrainOut = {
      * Items
      */
     items: Array<BrainOut>;
+    /**
+     * Next Cursor
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * Page[CrashSummary]
+ */
+export type PageCrashSummary = {
+    /**
+     * Items
+     */
+    items: Array<CrashSummary>;
     /**
      * Next Cursor
      */
@@ -3841,6 +4145,248 @@ export type ListBrainsResponses = {
 };
 
 export type ListBrainsResponse = ListBrainsResponses[keyof ListBrainsResponses];
+
+export type ListCrashesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Limit
+         *
+         * Most items on one page.
+         */
+        limit?: number;
+        /**
+         * Cursor
+         *
+         * `next_cursor` of the page before.
+         */
+        cursor?: string | null;
+        /**
+         * Instance
+         */
+        instance?: string | null;
+        /**
+         * Node
+         */
+        node?: string | null;
+        /**
+         * Game
+         */
+        game?: string | null;
+        /**
+         * Kind
+         */
+        kind?: string | null;
+        /**
+         * Fingerprint
+         */
+        fingerprint?: string | null;
+        /**
+         * Since
+         */
+        since?: string | null;
+    };
+    url: '/api/v1/crashes';
+};
+
+export type ListCrashesErrors = {
+    /**
+     * `bad_cursor`
+     */
+    422: Problem;
+};
+
+export type ListCrashesError = ListCrashesErrors[keyof ListCrashesErrors];
+
+export type ListCrashesResponses = {
+    /**
+     * Successful Response
+     */
+    200: PageCrashSummary;
+};
+
+export type ListCrashesResponse = ListCrashesResponses[keyof ListCrashesResponses];
+
+export type ListCrashGroupsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Limit
+         */
+        limit?: number;
+        /**
+         * Instance
+         */
+        instance?: string | null;
+        /**
+         * Node
+         */
+        node?: string | null;
+        /**
+         * Game
+         */
+        game?: string | null;
+        /**
+         * Kind
+         */
+        kind?: string | null;
+        /**
+         * Fingerprint
+         */
+        fingerprint?: string | null;
+        /**
+         * Since
+         */
+        since?: string | null;
+    };
+    url: '/api/v1/crashes/groups';
+};
+
+export type ListCrashGroupsErrors = {
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type ListCrashGroupsError = ListCrashGroupsErrors[keyof ListCrashGroupsErrors];
+
+export type ListCrashGroupsResponses = {
+    /**
+     * Successful Response
+     */
+    200: CrashGroups;
+};
+
+export type ListCrashGroupsResponse = ListCrashGroupsResponses[keyof ListCrashGroupsResponses];
+
+export type GetCrashData = {
+    body?: never;
+    path: {
+        /**
+         * Crash
+         */
+        crash: string;
+    };
+    query?: never;
+    url: '/api/v1/crashes/{crash}';
+};
+
+export type GetCrashErrors = {
+    /**
+     * `crash_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type GetCrashError = GetCrashErrors[keyof GetCrashErrors];
+
+export type GetCrashResponses = {
+    /**
+     * Successful Response
+     */
+    200: CrashOut;
+};
+
+export type GetCrashResponse = GetCrashResponses[keyof GetCrashResponses];
+
+export type DownloadBundleData = {
+    body?: never;
+    path: {
+        /**
+         * Crash
+         */
+        crash: string;
+    };
+    query?: never;
+    url: '/api/v1/crashes/{crash}/bundle';
+};
+
+export type DownloadBundleErrors = {
+    /**
+     * `crash_not_found`
+     */
+    404: Problem;
+    /**
+     * `bundle_not_stored`
+     */
+    409: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+    /**
+     * `object_missing`
+     */
+    502: Problem;
+    /**
+     * `s3_unreachable`
+     */
+    503: Problem;
+};
+
+export type DownloadBundleError = DownloadBundleErrors[keyof DownloadBundleErrors];
+
+export type DownloadBundleResponses = {
+    /**
+     * Successful Response
+     */
+    200: Blob | File;
+};
+
+export type DownloadBundleResponse = DownloadBundleResponses[keyof DownloadBundleResponses];
+
+export type GetCrashLogData = {
+    body?: never;
+    path: {
+        /**
+         * Crash
+         */
+        crash: string;
+    };
+    query?: never;
+    url: '/api/v1/crashes/{crash}/log';
+};
+
+export type GetCrashLogErrors = {
+    /**
+     * `crash_not_found`
+     */
+    404: Problem;
+    /**
+     * `bundle_not_stored`
+     */
+    409: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+    /**
+     * `bundle_damaged`, `object_missing`
+     */
+    502: Problem;
+    /**
+     * `s3_unreachable`
+     */
+    503: Problem;
+};
+
+export type GetCrashLogError = GetCrashLogErrors[keyof GetCrashLogErrors];
+
+export type GetCrashLogResponses = {
+    /**
+     * Successful Response
+     */
+    200: CrashLog;
+};
+
+export type GetCrashLogResponse = GetCrashLogResponses[keyof GetCrashLogResponses];
 
 export type ListEventsData = {
     body?: never;

@@ -11,6 +11,7 @@ from hytopus.brain.accounts.session_api import router as sessions
 from hytopus.brain.activity.api import router as activity
 from hytopus.brain.authority.api import router as authority
 from hytopus.brain.backups.api import router as backups
+from hytopus.brain.crashes.api import router as crashes
 from hytopus.brain.files.drafts_api import router as draft_files
 from hytopus.brain.files.instances_api import router as instance_files
 from hytopus.brain.files.plans_api import router as upgrade_plans
@@ -36,6 +37,7 @@ API: Final = (
     backups,
     brains,
     draft_files,
+    crashes,
     games,
     instances,
     instance_files,

@@ -24,6 +24,7 @@ from hytopus.brain.backups.keeper import run_keeper
 from hytopus.brain.backups.sealing import BackupKey
 from hytopus.brain.backups.work import Source
 from hytopus.brain.brains.fleet import BEAT_S, Fleet
+from hytopus.brain.crashes.pruner import run_pruner
 from hytopus.brain.db.engine import Database
 from hytopus.brain.db.leases import Leases
 from hytopus.brain.db.migrate import migrate
@@ -165,6 +166,7 @@ async def _looping(
             tasks.create_task(run_keeper(backups.source, backups.settings)),
             tasks.create_task(run_loops(database, presence, fleet, clock=clock, nodes=nodes, instances=instances)),
             tasks.create_task(run_sweeper(database, store, clock, leases)),
+            tasks.create_task(run_pruner(database, store, clock, settings.crashes)),
             tasks.create_task(fleet.run()),
             tasks.create_task(fence(gateway)),
             tasks.create_task(carry_signals(database, fleet.id, clock)),
@@ -210,6 +212,7 @@ async def _gateway(
     async with open_gateway(
         database, store, authority, gateway_settings, presence, clock=clock, fleet=fleet
     ) as gateway:
+        gateway.crashes = settings.crashes
         peers = Peers(authority)
         try:
             reach = Reach(gateway, peers)

@@ -19,6 +19,7 @@ from hytopus.brain.accounts.settings import AccountSettings
 from hytopus.brain.activity.settings import AuditSettings
 from hytopus.brain.backups.keys import KeyFiles
 from hytopus.brain.backups.settings import BackupSettings
+from hytopus.brain.crashes.settings import CrashSettings
 from hytopus.brain.db.unlock import SealingSettings, key_file
 from hytopus.brain.gateway.settings import GatewaySettings
 from hytopus.brain.instances.settings import InstanceSettings
@@ -96,6 +97,7 @@ class BrainSettings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     nodes: NodeSettings = NodeSettings()
     instances: InstanceSettings = InstanceSettings()
+    crashes: CrashSettings = CrashSettings()
     backups: BackupSettings = BackupSettings()
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()

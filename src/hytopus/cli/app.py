@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "template": ("hytopus.cli.template:app", "Pack, push and inspect template layers.", "Game servers"),
     "game": ("hytopus.cli.game:app", "List games and build their images.", "Game servers"),
     "node": ("hytopus.cli.node:app", "Join, run and care for nodes.", "Operation"),
+    "crash": ("hytopus.cli.crash:app", "Look into crashes: one by one, and by their cause.", "Game servers"),
     "events": ("hytopus.cli.activity:events", "Show what happened.", "Operation"),
     "audit": ("hytopus.cli.audit:app", "Show, check and export who changed what.", "Operation"),
     "user": ("hytopus.cli.user:app", "Manage accounts.", "Operation"),

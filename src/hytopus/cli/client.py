@@ -98,6 +98,13 @@ class Api:
         self._check(response)
         return response.json() if response.content else None
 
+    async def download(self, path: str, /) -> bytes:
+        """A body that is no document; small enough for the memory."""
+        with self._reaching():
+            response = await self._client.request("GET", path, timeout=_TIMEOUT)
+        self._check(response)
+        return response.content
+
     async def items(self, path: str, /, *, limit: int | None = None, **query: Any) -> AsyncIterator[Json]:
         """Every item of a list, page by page; at most `limit`."""
         cursor, left = None, limit

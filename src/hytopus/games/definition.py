@@ -103,6 +103,39 @@ class Readiness(_Model):
     """Seconds; a server that is not ready by then is killed and has failed."""
 
 
+class Liveness(_Model):
+    """Whether a server that runs still answers; one that does not is killed and counts as crashed.
+
+    Every rule that is given must hold. One that has never held since the start is not judged: it is the rule that is
+    wrong, not the server.
+    """
+
+    probe: Probe | None = None
+    """Ask it over the network; its own `interval` does not count here."""
+    line: str | None = None
+    """What to type at the console, where that does no harm: a command that lists the players, for example."""
+    answer: Pattern | None = None
+    """A line of the output that answers it."""
+    log: Pattern | None = None
+    """A line that appears by itself at least once in every interval."""
+    interval: Seconds = 30
+    """Seconds between two looks."""
+    timeout: Seconds = 10
+    """Seconds it gets to answer."""
+    failures: Annotated[int, Field(ge=1, le=100)] = 3
+    """So many looks in a row without an answer are a hang."""
+    delay: Annotated[float, Field(ge=0, le=86_400)] = 60
+    """Seconds after it became ready in which nobody looks."""
+    dump: Literal["SIGQUIT", "SIGUSR1"] | None = None
+    """Sent before the kill, for a last word: Java prints what all its threads do on SIGQUIT."""
+
+    @model_validator(mode="after")
+    def _a_line_has_an_answer(self) -> Liveness:
+        if (self.line is None) != (self.answer is None):
+            raise ValueError("line and answer belong together")
+        return self
+
+
 class Stop(_Model):
     """Console line, grace, then signal, grace, then kill."""
 
@@ -141,6 +174,23 @@ class Players(_Model):
     """A player has come."""
     leave: Pattern | None = None
     """A player has gone."""
+
+
+def _is_below(pattern: str) -> str:
+    parts = pattern.split("/")
+    if not pattern or any(part in ("", ".", "..") for part in parts):
+        raise ValueError("a path below the server's directory, without . and ..")
+    return pattern
+
+
+class CrashTraces(_Model):
+    """What tells of a crash, beside exit code and log."""
+
+    files: tuple[Annotated[str, AfterValidator(_is_below)], ...] = ()
+    """Files the server leaves when it crashes, e.g. `hs_err_pid*.log` or `logs/*.txt`; `*` stays within a directory.
+    The newest five, up to 1 MB each, go into the crash's bundle."""
+    patterns: tuple[Pattern, ...] = ()
+    """Lines that name the cause better than the last words do; crashes are grouped by the last one that matches."""
 
 
 class Resources(_Model):
@@ -182,9 +232,11 @@ class Game(_Model):
     """Kernel settings of the container's own network."""
     ports: tuple[Port, ...] = (Port(),)
     ready: Readiness = Readiness()
+    live: Liveness = Liveness()
     stop: Stop = Stop()
     exit: ExitCodes = ExitCodes()
     restart: RestartPolicy = RestartPolicy()
+    crash: CrashTraces = CrashTraces()
     players: Players = Players()
     resources: Resources = Resources()
     persistent: bool = True
@@ -200,6 +252,8 @@ class Game(_Model):
             raise ValueError("two ports have the same name")
         if self.ready.probe and self.ready.probe.port not in names:
             raise ValueError(f"the readiness probe names an unknown port {self.ready.probe.port!r}")
+        if self.live.probe and self.live.probe.port not in names:
+            raise ValueError(f"the liveness probe names an unknown port {self.live.probe.port!r}")
         return self
 
     @classmethod

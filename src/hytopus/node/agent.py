@@ -14,6 +14,7 @@ from typing import Any
 
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
+from hytopus.node.crashes.sender import CrashSender
 from hytopus.node.crew import Crew
 from hytopus.node.files.desk import FileDesk
 from hytopus.node.metrics import Sample
@@ -27,6 +28,7 @@ from hytopus.node.runner.stop import LIVE
 from hytopus.node.runtime.base import Usage
 from hytopus.node.worlds import Worlds
 from hytopus.wire.messages import (
+    CrashReply,
     Heartbeat,
     InstanceCommand,
     InstanceReport,
@@ -48,7 +50,13 @@ class Agent:
     """`run` it; once `adopted` is set, the link may open its first session."""
 
     def __init__(
-        self, host: Host, *, facts: NodeFacts, measure: Measure | None = None, files: FileDesk | None = None
+        self,
+        host: Host,
+        *,
+        facts: NodeFacts,
+        measure: Measure | None = None,
+        files: FileDesk | None = None,
+        crashes: CrashSender | None = None,
     ) -> None:
         self._host = host
         self._files = files
@@ -57,8 +65,7 @@ class Agent:
         self.adopted = self.crew.adopted
         self._worlds = Worlds(host)
         self._measure_machine = measure or (lambda ports: NodeLoad())
-        self._load = NodeLoad()
-        self._usage: Mapping[str, Usage] = {}
+        self._crashes = crashes
         self._heartbeat_seconds = 5.0
 
     @property
@@ -75,7 +82,7 @@ class Agent:
         """The last measured values; costs nothing."""
         numbers = self._host.directories.numbers()
         load = replace(
-            self._load,
+            self._host.vitals.load,
             running=sum(instance.record.status in LIVE for instance in self.crew),
             cache_bytes=numbers.bytes,
             cache_versions=numbers.versions,
@@ -85,7 +92,8 @@ class Agent:
             s3_bytes=numbers.s3_bytes,
             engine_up=self.crew.engine_up,
         )
-        usage = tuple(_usage_of(instance, self._usage) for instance in self.crew if instance.id in self._usage)
+        known = self._host.vitals.usage
+        usage = tuple(_usage_of(instance, known) for instance in self.crew if instance.id in known)
         lent = any(instance.record.lease_s for instance in self.crew)
         number = self._host.lease.sending() if lent else 0
         return Heartbeat(self._host.clock.now().isoformat(), self.dev_mode, load, usage, number)
@@ -98,14 +106,20 @@ class Agent:
 
     async def welcome(self, welcome: Welcome) -> None:
         self._heartbeat_seconds = welcome.heartbeat_seconds
+        if self._crashes:
+            self._crashes.wake()
         await self._set_dev_mode(welcome.dev_mode)
 
-    async def handle(self, command: InstanceCommand | SetDevMode) -> None:
+    async def handle(self, command: InstanceCommand | SetDevMode | CrashReply) -> None:
         """Take a command over; what becomes of it shows in reports."""
-        if isinstance(command, SetDevMode):
-            await self._set_dev_mode(command.enabled)
-        else:
-            self.crew.obey(command)
+        match command:
+            case SetDevMode():
+                await self._set_dev_mode(command.enabled)
+            case CrashReply():
+                if self._crashes:
+                    self._crashes.reply(command)
+            case _:
+                self.crew.obey(command)
 
     async def ask(self, kind: str, instance_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         match kind:
@@ -178,6 +192,8 @@ class Agent:
             await self.adopted.wait()
             tasks.create_task(self._measure_for_ever(), name="measure")
             tasks.create_task(self._worlds.run(), name="worlds")
+            if self._crashes:
+                tasks.create_task(self._crashes.run(), name="crashes")
 
     def _desk(self, kind: str) -> FileDesk:
         if self._files is None:
@@ -197,11 +213,12 @@ class Agent:
         while True:
             live = [instance for instance in self.crew if instance.record.status in LIVE]
             own = frozenset(port.host for instance in live for port in instance.record.assignment.ports)
-            self._load = await self._host.blocking(self._measure_machine, own)
+            vitals = self._host.vitals
+            vitals.load = await self._host.blocking(self._measure_machine, own)
             try:
-                self._usage = await self._host.runtime.usage() if self.crew.engine_up else {}
+                vitals.usage = await self._host.runtime.usage() if self.crew.engine_up else {}
             except HytopusError:
-                self._usage = {}
+                vitals.usage = {}
             await self._host.clock.sleep(self._heartbeat_seconds)
 
 

@@ -15,6 +15,8 @@ from hytopus.kit.logs import configure_logging, get_logger
 from hytopus.layers.archive import Limits
 from hytopus.node.agent import Agent
 from hytopus.node.cache.cache import TemplateCache
+from hytopus.node.crashes.queue import CrashQueue
+from hytopus.node.crashes.sender import CrashSender
 from hytopus.node.directories import CachedDirectories
 from hytopus.node.facts import node_facts
 from hytopus.node.files.desk import FileDesk
@@ -69,6 +71,7 @@ async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, r
     workspaces = _workspaces(settings, cache, abilities)
     directories = CachedDirectories(cache, workspaces, monotonic=clock.monotonic)
     await directories.count()
+    crashes = CrashSender(CrashQueue(settings.data_dir / "crashes"), outbox.crash, clock=clock)
     host = Host(
         runtime=runtime,
         directories=directories,
@@ -81,11 +84,13 @@ async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, r
         observe=metrics.observe_step,
         count_error=metrics.count_engine_error,
         engine_patience=settings.docker.patience,
+        keep_crash=crashes.keep,
         building=asyncio.Semaphore(settings.cache.parallel_prepares),
     )
     facts = await asyncio.to_thread(node_facts, settings, materialisers=[how for how in How if how in abilities])
     meter = LoadMeter(settings.data_dir, first=settings.ports.first, last=settings.ports.last)
-    agent = Agent(host, facts=facts, measure=meter, files=FileDesk(cache, workspaces))
+    desk = FileDesk(cache, workspaces)
+    agent = Agent(host, facts=facts, measure=meter, files=desk, crashes=crashes)
     link = dial_brain(agent, outbox, identity, dialer, agent_id=agent_id(settings.data_dir), clock=clock)
     metrics.sample = lambda: _sample(agent, link)
     with _stop_signals() as stop:

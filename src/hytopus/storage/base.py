@@ -57,6 +57,10 @@ class ObjectStore(Protocol):
         """A PUT of one part that the store itself refuses if the bytes have another sha256 (hex). No network."""
         ...
 
+    async def presign_put(self, key: str, *, sha256: str, expires_s: int = 900) -> SignedRequest:
+        """A PUT of a whole object that the store itself refuses if the bytes have another sha256 (hex). No network."""
+        ...
+
     async def create_upload(self, key: str) -> str:
         """Begin a multipart upload; nothing is visible at the key before `complete_upload`."""
         ...

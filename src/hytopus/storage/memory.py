@@ -46,6 +46,9 @@ class MemoryStore:
             self._sign(key, expires_s, upload=upload_id, part=str(number)), {"x-amz-checksum-sha256": sha256}
         )
 
+    async def presign_put(self, key: str, *, sha256: str, expires_s: int = 900) -> SignedRequest:
+        return SignedRequest(self._sign(key, expires_s), {"x-amz-checksum-sha256": sha256})
+
     async def create_upload(self, key: str) -> str:
         self._count("create_multipart_upload")
         upload_id = new_id()
@@ -114,13 +117,16 @@ class MemoryStore:
         return self.objects[key]
 
     def send(self, url: str, headers: Mapping[str, str], body: bytes) -> str:
-        """PUT a presigned part; returns its ETag. Refuses bytes that do not have the signed checksum."""
+        """PUT a presigned part or object; returns its ETag. Refuses bytes that do not have the signed checksum."""
         key, query = self._check(url)
+        if hashlib.sha256(body).hexdigest() != headers["x-amz-checksum-sha256"]:
+            raise ValueError("BadDigest")
+        if "upload" not in query:
+            self.objects[key] = body
+            return _etag(body)
         upload_id = query["upload"][0]
         if upload_id not in self._uploads:
             raise UploadGone(key=key)
-        if hashlib.sha256(body).hexdigest() != headers["x-amz-checksum-sha256"]:
-            raise ValueError("BadDigest")
         self._parts[upload_id][int(query["part"][0])] = body
         return _etag(body)
 

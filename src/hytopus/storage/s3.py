@@ -76,6 +76,11 @@ class S3Store:
         except NoCredentialsError:
             return None
 
+    async def presign_put(self, key: str, *, sha256: str, expires_s: int = 900) -> SignedRequest:
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+        url = await self._presign("put_object", expires_s, Key=key, ChecksumSHA256=checksum)
+        return SignedRequest(url, {"x-amz-checksum-sha256": checksum})
+
     async def create_upload(self, key: str) -> str:
         answer = await self._call("create_multipart_upload", key, Key=key, ChecksumAlgorithm="SHA256")
         upload_id: str = answer["UploadId"]

@@ -160,7 +160,26 @@ class RenewUrls:
     generation: int
 
 
-NodeMessage = RegisterNode | Heartbeat | InstanceReport | Answer | RenewUrls
+@dataclass(frozen=True, slots=True)
+class CrashReport:
+    """A server crashed, and its bundle waits on the node; told again until the Brain replies that it is done."""
+
+    crash_id: str
+    instance_id: str
+    generation: int
+    attempt: int
+    at: str
+    """ISO 8601, UTC."""
+    body: str
+    """JSON: what the bundle's `crash.json` holds, and the last lines as `excerpt`."""
+    size: int
+    """Bytes of the bundle, a ZIP archive."""
+    sha256: str
+    stored: bool = False
+    """The bundle was put where the Brain said."""
+
+
+NodeMessage = RegisterNode | Heartbeat | InstanceReport | Answer | RenewUrls | CrashReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +333,16 @@ class OpenStream:
     """Of a file: JSON arguments."""
 
 
+@dataclass(frozen=True, slots=True)
+class CrashReply:
+    """Put the bundle there (a presigned PUT for exactly one object), or, when `done`: forget it."""
+
+    crash_id: str
+    url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    done: bool = False
+
+
 BrainMessage = (
     Welcome
     | Refused
@@ -328,6 +357,7 @@ BrainMessage = (
     | ReportsSeen
     | Brains
     | LeaseRenewed
+    | CrashReply
 )
 
 InstanceCommand = PrepareInstance | StartInstance | StopInstance | DestroyInstance

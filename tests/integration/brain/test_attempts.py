@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.changes import update
 from hytopus.brain.instances.errors import BadRestartPolicy
-from hytopus.brain.instances.models import Instance
+from hytopus.brain.instances.models import Instance, PortLease
 from hytopus.brain.instances.queries import find
 from hytopus.brain.instances.schemas import InstanceSummary, UpdateInstance
 from hytopus.brain.instances.states import State, Wanted
 from hytopus.brain.nodes.models import Node
-from hytopus.wire.messages import DestroyInstance, NodeStatus, Problem, StartInstance, StopInstance
+from hytopus.wire.messages import DestroyInstance, NodeStatus, PrepareInstance, Problem, StartInstance, StopInstance
 from tests.harness.brain import Brain
 from tests.harness.factories import OPERATOR, report, start_of
 
@@ -179,3 +180,68 @@ async def _change(brain: Brain, choice: dict[str, object]) -> Instance:
         body = UpdateInstance.model_validate({"restart_policy": choice})
         await update(session, instance, body, actor=OPERATOR, now=brain.clock.now())
     return await brain.get()
+
+
+def port_taken(port: int) -> Problem:
+    return Problem("port_taken", f"Port {port}/udp is already used.", params={"port": str(port), "protocol": "udp"})
+
+
+async def port_of(brain: Brain) -> int:
+    async with brain.database.read() as session:
+        (lease,) = await session.scalars(select(PortLease))
+        return lease.port
+
+
+@pytest.mark.parametrize("status", [NodeStatus.PREPARED, NodeStatus.STARTING, NodeStatus.RUNNING])
+async def test_a_port_that_something_else_took_is_changed_for_another(brain: Brain, status: NodeStatus) -> None:
+    node = await brain.has_node()
+    await brain.has_template()
+    await brain.create()
+    await brain.schedule()
+    for step in (NodeStatus.PREPARED, NodeStatus.RUNNING):
+        if status is not NodeStatus.PREPARED and (step is NodeStatus.PREPARED or status is NodeStatus.RUNNING):
+            await brain.hears_status(node, step)
+    before = await port_of(brain)
+    again = await brain.hears_status(node, NodeStatus.FAILED, problem=port_taken(before))
+    assert (again.state, again.generation, again.problem) == (State.PREPARING, 2, None)
+    assert await port_of(brain) == before + 1
+    (command,) = await brain.told(node)
+    assert isinstance(command, PrepareInstance)
+    assert [port.host for port in command.ports] == [before + 1]
+    assert command.variable_map["PORT"] == str(before + 1)
+    assert await brain.events("instance.port_changed") == ["instance.port_changed"]
+
+
+async def test_a_port_that_somebody_asked_for_is_kept_and_said(brain: Brain) -> None:
+    node = await brain.has_node()
+    await brain.has_template()
+    await brain.create(ports={"game": 30007})
+    await brain.schedule()
+    failed = await brain.hears_status(node, NodeStatus.FAILED, problem=port_taken(30007))
+    assert failed.problem is not None
+    assert (failed.state, failed.problem["code"], await port_of(brain)) == (State.FAILED, "port_taken", 30007)
+
+
+async def test_ports_are_not_changed_for_ever(brain: Brain) -> None:
+    node = await brain.has_node()
+    await brain.has_template()
+    await brain.create()
+    await brain.schedule()
+    for _ in range(5):
+        again = await brain.hears_status(node, NodeStatus.FAILED, problem=port_taken(await port_of(brain)))
+        assert again.state is State.PREPARING
+    failed = await brain.hears_status(node, NodeStatus.FAILED, problem=port_taken(await port_of(brain)))
+    assert failed.state is State.FAILED
+
+
+async def test_two_that_lost_their_ports_at_once_do_not_get_the_same(brain: Brain) -> None:
+    node = await brain.has_node()
+    await brain.has_template()
+    for name in ("one", "two"):
+        await brain.create(name)
+    await brain.schedule()
+    for name, port in (("one", 30000), ("two", 30001)):
+        await brain.hears_status(node, NodeStatus.FAILED, name, problem=port_taken(port))
+    async with brain.database.read() as session:
+        ports = list(await session.scalars(select(PortLease.port).order_by(PortLease.port)))
+    assert len(set(ports)) == 2

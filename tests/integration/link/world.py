@@ -38,6 +38,7 @@ from hytopus.node.link.link import Link, dial_brain
 from hytopus.node.link.outbox import Outbox
 from hytopus.storage.memory import MemoryStore
 from hytopus.wire.messages import (
+    CrashReply,
     Heartbeat,
     InstanceCommand,
     InstanceReport,
@@ -58,7 +59,7 @@ class ListeningAgent:
         self.adopted.set()
         self.dev_mode = False
         self.standing: tuple[InstanceReport, ...] = ()
-        self.commands: list[InstanceCommand | SetDevMode] = []
+        self.commands: list[InstanceCommand | SetDevMode | CrashReply] = []
         self.welcomes: list[Welcome] = []
         self.answers: dict[str, Mapping[str, Any] | Exception] = {}
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
@@ -89,7 +90,7 @@ class ListeningAgent:
     async def welcome(self, welcome: Welcome) -> None:
         self.welcomes.append(welcome)
 
-    async def handle(self, command: InstanceCommand | SetDevMode) -> None:
+    async def handle(self, command: InstanceCommand | SetDevMode | CrashReply) -> None:
         self.commands.append(command)
         if self.failing:
             raise ZeroDivisionError("an agent that fails")

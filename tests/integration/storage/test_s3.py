@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -95,3 +96,22 @@ async def _opens_nothing_else(client: httpx2.AsyncClient, url: str) -> None:
 
 async def _is_refused(client: httpx2.AsyncClient, url: str) -> bool:
     return (await client.get(url)).status_code == 403
+
+
+async def test_a_presigned_put_takes_one_object_with_the_bytes_it_was_made_for_and_nothing_else(s3: S3) -> None:
+    async with open_s3(settings(s3, new_id())) as store, httpx2.AsyncClient() as client:
+        key, content = store.prefix + "crashes/one.zip", b"a bundle"
+        signed = await store.presign_put(key, sha256=hashlib.sha256(content).hexdigest())
+        other = signed.url.replace("one.zip", "two.zip")
+        refused = [
+            await client.put(signed.url, content=b"something else", headers=signed.headers),
+            await client.put(signed.url, content=content),
+            await client.put(other, content=content, headers=signed.headers),
+            await client.get(signed.url),
+            await client.delete(signed.url),
+        ]
+        assert {response.is_error for response in refused} == {True}
+        assert await store.head(key) is None
+        for _ in range(2):
+            assert (await client.put(signed.url, content=content, headers=signed.headers)).is_success
+        assert await store.get(key) == content

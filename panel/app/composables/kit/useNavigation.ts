@@ -14,6 +14,7 @@ export const PLACES: Place[] = [
   { key: 'instances', icon: 'i-lucide-gamepad-2', to: '/instances' },
   { key: 'nodes', icon: 'i-lucide-server', to: '/nodes' },
   { key: 'templates', icon: 'i-lucide-layers', to: '/templates' },
+  { key: 'crashes', icon: 'i-lucide-bomb', to: '/crashes' },
   { key: 'events', icon: 'i-lucide-activity', to: '/events' },
   { key: 'audit', icon: 'i-lucide-scroll-text', to: '/audit', least: 'admin' },
   { key: 'users', icon: 'i-lucide-users', to: '/users', least: 'admin' },

@@ -7,6 +7,7 @@ from typing import Final
 
 from hytopus.brain.authority.ca import NodeIdentity
 from hytopus.brain.brains.fleet import Fleet
+from hytopus.brain.crashes.settings import CrashSettings
 from hytopus.brain.db.engine import Database
 from hytopus.brain.gateway.registry import Sessions
 from hytopus.brain.gateway.relay import Relay
@@ -42,6 +43,7 @@ class Gateway:
         brain_id: str = "",
         fleet: Fleet | None = None,
     ) -> None:
+        self.crashes = CrashSettings()
         self.database = database
         self.fleet = fleet or Fleet(database, clock)
         self.store = store

@@ -10,6 +10,7 @@ from hytopus.brain.authority.errors import CertificateRevoked
 from hytopus.brain.brains.errors import CutOff
 from hytopus.brain.brains.fleet import CHANGED
 from hytopus.brain.db.time import database_now
+from hytopus.brain.gateway.crashes import CrashDesk
 from hytopus.brain.gateway.errors import SessionNotOpened
 from hytopus.brain.gateway.gateway import Gateway, Peer
 from hytopus.brain.gateway.push import Pusher
@@ -30,6 +31,7 @@ from hytopus.wire.messages import (
     Answer,
     BrainMessage,
     Brains,
+    CrashReport,
     Heartbeat,
     InstanceReport,
     LeaseRenewed,
@@ -153,13 +155,20 @@ class _Session:
         self._silence = max(SILENCE_S, 3 * interval)
         self._reports = ReportWriter(live, gateway)
         self._pusher = Pusher(live, gateway)
+        self._crashes = CrashDesk(live, gateway)
         self._heard = gateway.clock.monotonic()
 
     async def run(self) -> None:
         await apart(self._run())
 
     async def _run(self) -> None:
-        jobs = (self._reports.run(), self._steer(), self._watch(), self._tell_of_brains())
+        jobs = (
+            self._reports.run(),
+            self._steer(),
+            self._crashes.run(),
+            self._watch(),
+            self._tell_of_brains(),
+        )
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(job) for job in jobs]
@@ -194,6 +203,8 @@ class _Session:
                 self._live.answered(message)
             case RenewUrls():
                 self._pusher.repeat(message.instance_id)
+            case CrashReport():
+                self._crashes.put(message)
             case RegisterNode():
                 log.warning("ignored a second register_node", node=self._live.node_id)
 

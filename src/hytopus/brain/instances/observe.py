@@ -17,6 +17,7 @@ from hytopus.brain.activity.commands import record
 from hytopus.brain.instances import moving
 from hytopus.brain.instances.attempts import as_dict, keep_exit, missed_attempts, take_attempt
 from hytopus.brain.instances.models import Instance, Leftover
+from hytopus.brain.instances.port_change import change_port
 from hytopus.brain.instances.problems import Crashed, ExitedBeforeReady, InstanceVanished
 from hytopus.brain.instances.queries import locked
 from hytopus.brain.instances.residence import leave_behind
@@ -63,7 +64,7 @@ async def take_in(
         await moving.arrived(session, instance, at=at)
     if report.status is NodeStatus.DESTROYED:
         await _destroyed(session, instance, at=at)
-    else:
+    elif not await change_port(session, instance, report, at=at):
         _TAKE[report.status](session, instance, node, report, at)
     await settle(session, instance, node, at=at)
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from hytopus.wire.channel import NodeChannel, StreamChannel
 from hytopus.wire.messages import (
+    CrashReply,
     Heartbeat,
     InstanceCommand,
     InstanceReport,
@@ -49,7 +50,7 @@ class Agent(Protocol):
         """A session stands."""
         ...
 
-    async def handle(self, command: InstanceCommand | SetDevMode) -> None:
+    async def handle(self, command: InstanceCommand | SetDevMode | CrashReply) -> None:
         """Take a command over and return soon; called one at a time, in order."""
         ...
 

@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 
 from hytopus.kit.clock import Clock
-from hytopus.wire.messages import Answer, InstanceReport, NodeMessage, NodeStatus, RenewUrls
+from hytopus.wire.messages import Answer, CrashReport, InstanceReport, NodeMessage, NodeStatus, RenewUrls
 
 
 class Outbox:
@@ -43,6 +43,10 @@ class Outbox:
         """The presigned URLs of an instance have run out. Without a session nothing needs to be said: every session
         begins with fresh commands."""
         self._push(next(self._keys), RenewUrls(instance_id, generation))
+
+    def crash(self, report: CrashReport) -> None:
+        """Told anew as long as it is queued, so it need not survive the session."""
+        self._push(next(self._keys), report)
 
     def answer(self, answer: Answer) -> None:
         self._push(next(self._keys), answer)

@@ -17,6 +17,7 @@ from hytopus.wire.channel import LinkClosed, StreamChannel
 from hytopus.wire.messages import (
     Answer,
     Ask,
+    CrashReply,
     InstanceCommand,
     LogLine,
     OpenStream,
@@ -41,7 +42,7 @@ class RequestFailed(HytopusError):
 log = get_logger(__name__)
 
 
-async def carry_out(commands: asyncio.Queue[InstanceCommand | SetDevMode], agent: Agent) -> None:
+async def carry_out(commands: asyncio.Queue[InstanceCommand | SetDevMode | CrashReply], agent: Agent) -> None:
     """Hand commands to the agent, one after the other, until cancelled."""
     while True:
         command = await commands.get()

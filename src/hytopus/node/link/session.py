@@ -20,6 +20,7 @@ from hytopus.wire.messages import (
     Ask,
     BrainMessage,
     Brains,
+    CrashReply,
     InstanceCommand,
     LeaseRenewed,
     OpenStream,
@@ -106,7 +107,7 @@ class _Session:
 
     def __init__(self, channel: NodeChannel, agent: Agent, outbox: Outbox, dialer: Dialer) -> None:
         self._channel, self._agent, self._outbox, self._dialer = channel, agent, outbox, dialer
-        self._commands: asyncio.Queue[InstanceCommand | SetDevMode] = asyncio.Queue()
+        self._commands: asyncio.Queue[InstanceCommand | SetDevMode | CrashReply] = asyncio.Queue()
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, clock: Clock, heartbeat_seconds: float) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hytopus.kit.logs import get_logger
+from hytopus.node.crashes.gather import keep_crash
 from hytopus.node.runner.exits import Outcome
 from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.mask import problem_of
@@ -28,6 +29,7 @@ async def gather(instance: Instance, outcome: Outcome) -> None:
     await instance.drained(_DRAIN_SECONDS)
     if outcome.status is NodeStatus.FAILED:
         await keep_log(instance)
+        await keep_crash(instance, outcome)
         log.warning("server failed", instance=instance.id, exit_code=outcome.exit_code, kind=outcome.exit_kind)
 
 

@@ -51,13 +51,20 @@ class ReadyTimeout(HytopusError):
     )
 
 
+class Hung(HytopusError):
+    code: ClassVar[str] = "hung"
+    status: ClassVar[int] = 504
+    template: ClassVar[str] = "The server of {instance} did not answer any more and was killed: {why}"
+    remedy: ClassVar[str] = "Its crash bundle says what it did last; [live] in game.toml says what counts as an answer."
+
+
 class CrashLoop(HytopusError):
     code: ClassVar[str] = "crash_loop"
     status: ClassVar[int] = 409
     template: ClassVar[str] = (
         "{instance} was started again {count} times within {seconds:g} s and is left alone. The last time: {why}"
     )
-    remedy: ClassVar[str] = "Its last lines say more: `hytopus instance logs`. `hytopus instance start` tries again."
+    remedy: ClassVar[str] = "`hytopus crash list` says more about each; `hytopus instance start` tries again."
 
 
 class ContainerVanished(HytopusError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -66,6 +68,7 @@ class Follower:
         self._join, self._leave = _compiled(game.players.join), _compiled(game.players.leave)
         self._position = Position(0)
         self._saved = 0
+        self._listeners: list[tuple[re.Pattern[str], asyncio.Event]] = []
         self.ready = asyncio.Event()
         """The game's line was seen; set from the start where the game names none."""
         self.players_changed = asyncio.Event()
@@ -73,6 +76,16 @@ class Follower:
     @property
     def players(self) -> tuple[str, ...]:
         return self._position.players
+
+    @contextmanager
+    def listening(self, pattern: str) -> Iterator[asyncio.Event]:
+        """Set by the next line that matches."""
+        heard = (re.compile(pattern), asyncio.Event())
+        self._listeners.append(heard)
+        try:
+            yield heard[1]
+        finally:
+            self._listeners.remove(heard)
 
     async def run(self, generation: int, attempt: int, *, resume: bool) -> None:
         """`resume`: the container was started by an earlier agent."""
@@ -125,6 +138,9 @@ class Follower:
         self._understand(_COLOURS.sub("", text) if "\x1b" in text else text)
 
     def _understand(self, text: str) -> None:
+        for pattern, heard in self._listeners:
+            if pattern.search(text):
+                heard.set()
         if self._ready and not self._position.ready and self._ready.search(text):
             self._position = replace(self._position, ready=True)
             self.ready.set()

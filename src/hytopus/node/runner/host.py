@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from hytopus.games.definition import Probe
 from hytopus.kit.clock import Clock
+from hytopus.node.crashes.bundle import Bundle
 from hytopus.node.journal import Journal
 from hytopus.node.lease import Lease
 from hytopus.node.materialise.leaving import PackedWorld
@@ -18,8 +19,8 @@ from hytopus.node.put import put_piece
 from hytopus.node.runner.ports import first_taken
 from hytopus.node.runner.probes import ask
 from hytopus.node.runner.waiting import Blocking
-from hytopus.node.runtime.base import BindMount, OverlayMount, Runtime
-from hytopus.wire.messages import InstanceReport, PortBinding, PrepareInstance
+from hytopus.node.runtime.base import BindMount, OverlayMount, Runtime, Usage
+from hytopus.wire.messages import InstanceReport, NodeLoad, PortBinding, PrepareInstance
 
 Progress = Callable[[str, float], None]
 """Told the step and how much of it is done, 0 to 1."""
@@ -45,6 +46,19 @@ class CacheNumbers:
     misses: int = 0
     s3_requests: int = 0
     s3_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Vitals:
+    """The machine as it was last measured."""
+
+    load: NodeLoad = field(default_factory=NodeLoad)
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    """By instance id."""
+
+
+async def _forgotten(bundle: Bundle, summary: Mapping[str, Any]) -> None:
+    return
 
 
 class Directories(Protocol):
@@ -127,6 +141,9 @@ class Host:
     building: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
     starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     """More containers at once do not start any sooner (measured: 4 on 2 cores)."""
+    vitals: Vitals = field(default_factory=Vitals)
+    keep_crash: Callable[[Bundle, Mapping[str, Any]], Awaitable[None]] = _forgotten
+    """Given the bundle of every crash and what of it travels at once."""
     images: Images = field(init=False)
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from hytopus.kit.logs import get_logger
 from hytopus.node.runner.again import await_turn, comes_again
 from hytopus.node.runner.errors import InstanceNotPrepared, LeaseExpired, ReadyTimeout
 from hytopus.node.runner.exits import Outcome, unrequested
+from hytopus.node.runner.hang import put_down, until_hung
 from hytopus.node.runner.instance import FRESH, Instance
 from hytopus.node.runner.prepare import ensure_image, require_free_ports
 from hytopus.node.runner.rest import left_alone
@@ -105,7 +106,9 @@ async def _live(instance: Instance, state: ContainerState, *, resume: bool) -> O
         return unrequested(instance.name, instance.game, state, ready=ready)
     if instance.record.status is NodeStatus.STARTING and (failure := await _become_ready(instance)):
         return failure
-    _, ended = await race(instance.ended(), _tell_players(instance))
+    index, ended = await race(instance.ended(), _tell_players(instance), until_hung(instance))
+    if index == 2:
+        return await put_down(instance, ended)
     ended = await _look_again(instance, ended)
     return unrequested(instance.name, instance.game, ended, ready=True)
 

@@ -33,6 +33,7 @@ class FakeContainer:
         self._exit_code: int | None = None
         self._oom_killed = False
         self._stopping = False
+        self._hangs = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._spawn(self._live())
 
@@ -62,7 +63,10 @@ class FakeContainer:
     def hear(self, line: str) -> None:
         """The process reads a line from its console."""
         self.heard.append(line)
+        if self._hangs:
+            return
         reaction = react(line)
+        self._hangs = reaction.hang
         if reaction.say:
             self.say(reaction.say)
         if reaction.exit_code is not None:
@@ -73,7 +77,7 @@ class FakeContainer:
     def signal(self, number: int) -> None:
         if number == signals.SIGKILL:
             self.end(KILLED)
-        elif not self.script.ignore_signals:
+        elif not self.script.ignore_signals and not self._hangs:
             self._spawn(self._stop(128 + number))
 
     def end(self, exit_code: int, *, oom: bool = False) -> None:

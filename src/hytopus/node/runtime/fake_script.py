@@ -76,6 +76,8 @@ class Reaction:
     say: str = ""
     stop: bool = False
     exit_code: int | None = None
+    hang: bool = False
+    """It answers nothing from then on, and only SIGKILL ends it."""
 
 
 def react(line: str) -> Reaction:
@@ -87,6 +89,10 @@ def react(line: str) -> Reaction:
             return Reaction(exit_code=int(code[0]) if code else 1)
         case ["exit", *code]:
             return Reaction(exit_code=int(code[0]) if code else 0)
+        case ["fake", "hang"]:
+            return Reaction(hang=True)
+        case ["who"]:
+            return Reaction(say="default (0): : (empty)")
         case ["fake", "join", name]:
             return Reaction(say=f"[World|default] Player '{name}' joined world 'default' at location (0, 80, 0)")
         case ["fake", "leave", name]:

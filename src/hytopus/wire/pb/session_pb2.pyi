@@ -63,6 +63,7 @@ class NodeMessage(_message.Message):
     INSTANCE_REPORT_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     RENEW_URLS_FIELD_NUMBER: _builtins.int
+    CRASH_REPORT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def register_node(self) -> Global___RegisterNode: ...
     @_builtins.property
@@ -73,6 +74,8 @@ class NodeMessage(_message.Message):
     def answer(self) -> Global___Answer: ...
     @_builtins.property
     def renew_urls(self) -> Global___RenewUrls: ...
+    @_builtins.property
+    def crash_report(self) -> Global___CrashReport: ...
     def __init__(
         self,
         *,
@@ -81,12 +84,13 @@ class NodeMessage(_message.Message):
         instance_report: Global___InstanceReport | None = ...,
         answer: Global___Answer | None = ...,
         renew_urls: Global___RenewUrls | None = ...,
+        crash_report: Global___CrashReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "heartbeat", b"heartbeat", "instance_report", b"instance_report", "message", b"message", "register_node", b"register_node", "renew_urls", b"renew_urls"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "crash_report", b"crash_report", "heartbeat", b"heartbeat", "instance_report", b"instance_report", "message", b"message", "register_node", b"register_node", "renew_urls", b"renew_urls"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "heartbeat", b"heartbeat", "instance_report", b"instance_report", "message", b"message", "register_node", b"register_node", "renew_urls", b"renew_urls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "crash_report", b"crash_report", "heartbeat", b"heartbeat", "instance_report", b"instance_report", "message", b"message", "register_node", b"register_node", "renew_urls", b"renew_urls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["register_node", "heartbeat", "instance_report", "answer", "renew_urls"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["register_node", "heartbeat", "instance_report", "answer", "renew_urls", "crash_report"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -109,6 +113,7 @@ class BrainMessage(_message.Message):
     REPORTS_SEEN_FIELD_NUMBER: _builtins.int
     BRAINS_FIELD_NUMBER: _builtins.int
     LEASE_RENEWED_FIELD_NUMBER: _builtins.int
+    CRASH_REPLY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -135,6 +140,8 @@ class BrainMessage(_message.Message):
     def brains(self) -> Global___Brains: ...
     @_builtins.property
     def lease_renewed(self) -> Global___LeaseRenewed: ...
+    @_builtins.property
+    def crash_reply(self) -> Global___CrashReply: ...
     def __init__(
         self,
         *,
@@ -151,12 +158,13 @@ class BrainMessage(_message.Message):
         reports_seen: Global___ReportsSeen | None = ...,
         brains: Global___Brains | None = ...,
         lease_renewed: Global___LeaseRenewed | None = ...,
+        crash_reply: Global___CrashReply | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "destroy_instance", b"destroy_instance", "lease_renewed", b"lease_renewed", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "crash_reply", b"crash_reply", "destroy_instance", b"destroy_instance", "lease_renewed", b"lease_renewed", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "destroy_instance", b"destroy_instance", "lease_renewed", b"lease_renewed", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "crash_reply", b"crash_reply", "destroy_instance", b"destroy_instance", "lease_renewed", b"lease_renewed", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "refused", "prepare_instance", "start_instance", "stop_instance", "destroy_instance", "purge_cache", "set_dev_mode", "ask", "open_stream", "reports_seen", "brains", "lease_renewed"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "refused", "prepare_instance", "start_instance", "stop_instance", "destroy_instance", "purge_cache", "set_dev_mode", "ask", "open_stream", "reports_seen", "brains", "lease_renewed", "crash_reply"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -955,6 +963,106 @@ class Ask(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Ask: _TypeAlias = Ask  # noqa: Y015
+
+@_typing.final
+class CrashReport(_message.Message):
+    """A server crashed, and its bundle waits on the node; told again until the Brain replies that it is done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CRASH_ID_FIELD_NUMBER: _builtins.int
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    STORED_FIELD_NUMBER: _builtins.int
+    crash_id: _builtins.str
+    instance_id: _builtins.str
+    generation: _builtins.int
+    attempt: _builtins.int
+    at: _builtins.str
+    """ISO 8601, UTC."""
+    body: _builtins.str
+    """JSON: what the bundle's crash.json holds, and the last lines as `excerpt`."""
+    size: _builtins.int
+    """Of the bundle, a ZIP archive."""
+    sha256: _builtins.str
+    stored: _builtins.bool
+    """The bundle was put where the Brain said."""
+    def __init__(
+        self,
+        *,
+        crash_id: _builtins.str = ...,
+        instance_id: _builtins.str = ...,
+        generation: _builtins.int = ...,
+        attempt: _builtins.int = ...,
+        at: _builtins.str = ...,
+        body: _builtins.str = ...,
+        size: _builtins.int = ...,
+        sha256: _builtins.str = ...,
+        stored: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt", b"attempt", "body", b"body", "crash_id", b"crash_id", "generation", b"generation", "instance_id", b"instance_id", "sha256", b"sha256", "size", b"size", "stored", b"stored"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CrashReport: _TypeAlias = CrashReport  # noqa: Y015
+
+@_typing.final
+class CrashReply(_message.Message):
+    """Put the bundle there (a presigned PUT for exactly one object), or, when `done`: forget it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class HeadersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CRASH_ID_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    crash_id: _builtins.str
+    url: _builtins.str
+    done: _builtins.bool
+    @_builtins.property
+    def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        crash_id: _builtins.str = ...,
+        url: _builtins.str = ...,
+        headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        done: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["crash_id", b"crash_id", "done", b"done", "headers", b"headers", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CrashReply: _TypeAlias = CrashReply  # noqa: Y015
 
 @_typing.final
 class OpenStream(_message.Message):

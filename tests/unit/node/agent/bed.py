@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hytopus.node.agent import Agent
+from hytopus.node.crashes.queue import CrashQueue
+from hytopus.node.crashes.sender import CrashSender
 from hytopus.node.journal import Journal
 from hytopus.node.lease import Lease
 from hytopus.node.runner.fake import FakeDirectories
@@ -16,6 +18,7 @@ from hytopus.node.runner.stop import is_running
 from hytopus.node.runner.waiting import Blocking
 from hytopus.node.runtime.fake import FakeRuntime
 from hytopus.wire.messages import (
+    CrashReport,
     InstanceCommand,
     InstanceReport,
     NodeFacts,
@@ -33,6 +36,7 @@ class Sent:
 
     def __init__(self) -> None:
         self.reports: list[InstanceReport] = []
+        self.crashes: dict[str, CrashReport] = {}
         self.renewals: list[tuple[str, int]] = []
         self.hear: Callable[[InstanceReport], None] = lambda report: None
         self._news = asyncio.Event()
@@ -40,6 +44,10 @@ class Sent:
     def report(self, report: InstanceReport) -> None:
         self.reports.append(report)
         self.hear(report)
+        self._news.set()
+
+    def crash(self, report: CrashReport) -> None:
+        self.crashes[report.crash_id] = report
         self._news.set()
 
     def renew_urls(self, instance_id: str, generation: int) -> None:
@@ -83,6 +91,8 @@ class Bed:
 
     async def start_agent(self) -> Agent:
         self.lease = Lease(self.clock, self.root / "lease.json", boot=lambda: self.boot)
+        queue = CrashQueue(self.root / "crashes")
+        crashes = CrashSender(queue, self.sent.crash, clock=self.clock, blocking=self._blocking)
         host = Host(
             runtime=self.runtime,
             directories=self.directories,
@@ -97,8 +107,9 @@ class Bed:
             probe=self._probe,
             count_error=self.engine_errors.append,
             chance=lambda: 0.5,
+            keep_crash=crashes.keep,
         )
-        self.agent = Agent(host, facts=NodeFacts(hostname="n1"))
+        self.agent = Agent(host, facts=NodeFacts(hostname="n1"), crashes=crashes)
         self._task = asyncio.create_task(self.agent.run())
         adopted = asyncio.ensure_future(self.agent.adopted.wait())
         done, _ = await asyncio.wait({adopted, self._task}, timeout=20, return_when=asyncio.FIRST_COMPLETED)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from hytopus.games.restart import RestartPolicy
 from hytopus.wire.messages import (
+    CrashReply,
     DestroyInstance,
     InstanceCommand,
     InstanceReport,
@@ -213,3 +217,138 @@ async def test_a_removed_container_counts_as_a_crash(bed: Bed) -> None:
     report = await bed.expect(NodeStatus.STARTING)
     assert (problem(report), report.retry_in) == ("container_vanished", 4)
     await recovers(bed, 4)
+
+
+async def bundle_of(bed: Bed, crash_id: str) -> Any:
+    """What the node tells of a crash."""
+    report = await bed.sent.until(lambda: bed.sent.crashes.get(crash_id))
+    return json.loads(report.body)
+
+
+async def test_every_crash_leaves_a_bundle_with_secrets_masked(bed: Bed) -> None:
+    await bed.running(game=FORGIVING)
+    bed.runtime.say("i1", "java.lang.IllegalStateException: token very-secret")
+    bed.runtime.say("i1", "\tat net.example.Lobby.open(Lobby.java:12)")
+    await crashed(bed, exit_code=3)
+    facts = await bundle_of(bed, "i1-1-1")
+    assert (facts["kind"], facts["exit_code"], facts["signal"], facts["was_ready"]) == ("crash", 3, None, True)
+    assert facts["cause"] == "java.lang.IllegalStateException: token ******** at net.example.Lobby.open"
+    assert facts["variables"]["TOKEN"] == "********"
+    assert (facts["layers"], facts["image"]) == (["base@1", "lobby@1"], "hytopus/stand-in:1")
+    assert "very-secret" not in str(facts)
+    await recovers(bed, 4)
+    await crashed(bed, exit_code=3)
+    assert (await bundle_of(bed, "i1-1-2"))["fingerprint"] != facts["fingerprint"], "it said something else"
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "oom", "kind", "signal"), [(137, True, "oom", 9), (7, False, "configuration", None)]
+)
+async def test_bundles_say_what_kind_of_end_it_was(
+    bed: Bed, exit_code: int, oom: bool, kind: str, signal: int | None
+) -> None:
+    await bed.running()
+    bed.runtime.crash("i1", exit_code=exit_code, oom=oom)
+    await bed.expect(NodeStatus.FAILED)
+    facts = await bundle_of(bed, "i1-1-1")
+    assert (facts["kind"], facts["signal"], facts["oom_killed"]) == (kind, signal, oom)
+
+
+async def test_a_start_that_fails_leaves_a_bundle(bed: Bed) -> None:
+    await bed.prepared(game=game(environment={"FAKE_READY_AFTER": "never"}))
+    await bed.tell(StartInstance("i1", 1))
+    await bed.clock.sleeping(60)
+    await bed.clock.advance(60)
+    await bed.expect(NodeStatus.FAILED)
+    facts = await bundle_of(bed, "i1-1-1")
+    assert (facts["kind"], facts["was_ready"]) == ("start_timeout", False)
+
+
+async def test_clean_ends_stops_and_restarts_leave_none(bed: Bed) -> None:
+    await bed.running()
+    bed.runtime.crash("i1", exit_code=8)
+    await bed.expect(NodeStatus.RUNNING)
+    await bed.tell(StopInstance("i1", 1))
+    await bed.expect(NodeStatus.STOPPED)
+    await bed.settle()
+    assert bed.sent.crashes == {}
+
+
+async def test_an_agent_killed_after_a_crash_keeps_one_bundle_for_the_brain(bed: Bed) -> None:
+    await bed.running(game=FORGIVING)
+    await crashed(bed)
+    await bundle_of(bed, "i1-1-1")
+    bed.sent.crashes.clear()
+    await bed.restart_agent()
+    await bundle_of(bed, "i1-1-1")
+    assert list(bed.sent.crashes) == ["i1-1-1"]
+    await bed.agent.handle(CrashReply("i1-1-1", done=True))
+    await bed.settle()
+    bed.sent.crashes.clear()
+    await bed.restart_agent()
+    await bed.settle()
+    assert bed.sent.crashes == {}
+
+
+ASKED = {"line": "who", "answer": r"\(\d+\): ", "interval": 30, "timeout": 5, "failures": 2, "delay": 60}
+ALERT = game(restart=FORGIVING.restart, live=ASKED)
+
+
+async def test_a_server_that_hangs_is_killed_and_started_again(bed: Bed) -> None:
+    await bed.running(game=ALERT)
+    await bed.clock.sleeping(60)
+    await bed.clock.advance(60)
+    await bed.clock.sleeping(30)
+    assert bed.runtime.heard("i1") == ("who",)
+    await bed.agent.send_line("i1", "fake hang")
+    for _ in range(2):
+        await bed.clock.advance(30)
+        await bed.clock.sleeping(5)
+        await bed.clock.advance(5)
+    report = await bed.expect(NodeStatus.STARTING)
+    assert (problem(report), report.retry_in, report.exit_code) == ("hung", 4, 137)
+    assert report.problem is not None
+    assert "'who'" in report.problem.message
+    assert (await bundle_of(bed, "i1-1-1"))["kind"] == "hang"
+    await recovers(bed, 4)
+
+
+async def test_a_rule_that_never_held_kills_nobody(bed: Bed) -> None:
+    await bed.running(game=game(live={**ASKED, "answer": "never said"}))
+    for _ in range(10):
+        await bed.pass_time_until(lambda: True)
+        await bed.clock.advance(35)
+    await bed.settle()
+    assert await bed.is_running()
+
+
+async def test_a_probe_that_fails_for_long_enough_is_a_hang_and_one_answer_in_between_is_not(bed: Bed) -> None:
+    probing = {"probe": {"kind": "udp"}, "interval": 10, "failures": 2, "delay": 0}
+    await bed.running(game=game(live=probing))
+    await bed.clock.sleeping(10)
+    for answers in (False, True, False):
+        bed.probe_answers = answers
+        await bed.clock.advance(10)
+        await bed.clock.sleeping(10)
+    assert await bed.is_running()
+    await bed.clock.advance(10)
+    assert problem(await bed.expect(NodeStatus.FAILED)) == "hung"
+
+
+async def test_an_engine_that_is_away_is_no_hang(bed: Bed) -> None:
+    await bed.running(game=game(live=ASKED))
+    await bed.clock.sleeping(60)
+    await bed.clock.advance(60)
+    await bed.clock.sleeping(30)
+    bed.runtime.go_down()
+    await bed.clock.advance(300)
+    bed.runtime.come_back()
+    await bed.pass_time_until(lambda: bed.agent.sample().engine_up)
+    assert bed.sent.statuses()[-1] == "running"
+
+
+async def test_a_hung_server_can_still_be_stopped(bed: Bed) -> None:
+    await bed.running(game=ALERT)
+    await bed.agent.send_line("i1", "fake hang")
+    await bed.tell(StopInstance("i1", 1, kill=True))
+    assert (await bed.expect(NodeStatus.STOPPED)).exit_code == 137

@@ -19,6 +19,7 @@ from hytopus.wire.messages import (
     Ask,
     BrainMessage,
     Brains,
+    CrashReply,
     Heartbeat,
     InstanceCommand,
     InstanceReport,
@@ -48,7 +49,7 @@ class Agent:
         self.adopted = asyncio.Event()
         self.adopted.set()
         self.dev_mode = False
-        self.handled: list[InstanceCommand | SetDevMode] = []
+        self.handled: list[InstanceCommand | SetDevMode | CrashReply] = []
         self.open = asyncio.Event()
         self.open.set()
 
@@ -70,7 +71,7 @@ class Agent:
     async def welcome(self, welcome: Welcome) -> None:
         pass
 
-    async def handle(self, command: InstanceCommand | SetDevMode) -> None:
+    async def handle(self, command: InstanceCommand | SetDevMode | CrashReply) -> None:
         await self.open.wait()
         self.handled.append(command)
 
