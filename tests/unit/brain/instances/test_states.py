@@ -58,10 +58,10 @@ def test_the_straight_way_of_the_specification_is_there() -> None:
     assert all(after in TRANSITIONS[before] for before, after in pairwise(way))
 
 
-def test_states_are_awake_at_rest_or_gone() -> None:
-    assert AWAKE | AT_REST | {State.DESTROYED} == set(State)
+def test_states_are_awake_at_rest_moving_or_gone() -> None:
+    assert AWAKE | AT_REST | {State.MOVING, State.DESTROYED} == set(State)
     assert not AWAKE & AT_REST
-    assert TRANSITIONAL <= AWAKE
+    assert TRANSITIONAL - {State.MOVING} <= AWAKE, "while it moves, no process needs room"
 
 
 @pytest.mark.parametrize("state", State)
