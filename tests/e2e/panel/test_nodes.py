@@ -1,0 +1,48 @@
+"""Steering a node from the panel: dev mode, its cache, and emptying it of servers."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.panel.content import create_running
+from tests.e2e.panel.visits import Panel
+from tests.services.waiting import eventually_sync
+
+pytestmark = [pytest.mark.docker, pytest.mark.s3, pytest.mark.timeout(120)]
+
+
+def test_dev_mode_is_switched_on_and_off(panel: Panel, running: str) -> None:
+    node = panel.stack.get("nodes")["items"][0]["id"]
+    with panel.visit("operator", f"/nodes/{node}") as page:
+        page.locator("[data-dev-mode]").click()
+        page.locator("[data-confirm]").click()
+        expect(page.get_by_text("The template cache is ignored")).to_be_visible()
+        assert panel.stack.get(f"nodes/{node}")["dev_mode"]
+        page.locator("[data-dev-mode]").click()
+        expect(page.get_by_text("The template cache is ignored")).to_have_count(0)
+        assert not panel.stack.get(f"nodes/{node}")["dev_mode"]
+
+
+def test_the_cache_is_cleared_and_says_what_that_freed(panel: Panel, running: str) -> None:
+    node = panel.stack.get("nodes")["items"][0]["id"]
+    with panel.visit("operator", f"/nodes/{node}") as page:
+        page.locator("[data-purge]").click()
+        expect(page.get_by_text("Frees up to")).to_be_visible()
+        page.locator("[data-purge-now]").click()
+        expect(page.get_by_text("freed in").first).to_be_visible()
+
+
+def test_a_drain_stops_every_server_and_is_lifted_again(panel: Panel) -> None:
+    name = create_running(panel.stack, "drained")
+    node = panel.stack.get("nodes")["items"][0]["id"]
+    with panel.visit("operator", f"/nodes/{node}") as page:
+        page.locator("[data-node-actions]").click()
+        page.get_by_role("menuitem", name="Drain").click()
+        page.locator("[data-drain]").click()
+        expect(page.get_by_text("Drained: nothing runs here any more")).to_be_visible(timeout=60_000)
+        assert panel.stack.instance(name)["state"] == "stopped"
+        page.locator("[data-node-actions]").click()
+        page.get_by_role("menuitem", name="Lift the drain").click()
+        expect(page.get_by_text("The drain is lifted").first).to_be_visible()
+    eventually_sync(lambda: not panel.stack.get(f"nodes/{node}")["draining"], what="the node to take servers again")
