@@ -40,7 +40,7 @@ def every_message() -> Iterator[tuple[str, str, Any]]:
 
 def plain(value: Any) -> Any:
     """A message as JSON would have it."""
-    return json.loads(json.dumps(dataclasses.asdict(value)))
+    return json.loads(json.dumps(dataclasses.asdict(value), default=bytes.hex))
 
 
 def record() -> Path:

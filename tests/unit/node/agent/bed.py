@@ -70,6 +70,21 @@ class Sent:
         return value
 
 
+class _Counted:
+    """Calls in threads, and how many are under way."""
+
+    def __init__(self, blocking: Blocking) -> None:
+        self._blocking = blocking
+        self.calls = 0
+
+    async def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
+        try:
+            return await self._blocking(function, *args, **kwargs)
+        finally:
+            self.calls -= 1
+
+
 class Bed:
     """One node: the engine, the disk and the clock stay, agents come and go."""
 
@@ -77,7 +92,7 @@ class Bed:
         self, root: Path, clock: StillClock, runtime: FakeRuntime, *, blocking: Blocking = asyncio.to_thread
     ) -> None:
         self.root, self.clock, self.runtime = root, clock, runtime
-        self._blocking = blocking
+        self._blocking = self._busy = _Counted(blocking)
         self.directories = FakeDirectories(clock)
         self.sent = Sent()
         self.boot = "first"
@@ -177,19 +192,20 @@ class Bed:
         return is_running(await self.runtime.inspect(instance_id))
 
     async def settle(self) -> None:
-        """Give the agent and its threads their turn, for tests of what must not happen."""
-        for _ in range(5):
-            await asyncio.to_thread(lambda: None)
-            for _ in range(50):
-                await asyncio.sleep(0)
+        """Let the agent do everything that it does without time passing, its threads included."""
+        async with asyncio.timeout(5):
+            for _ in range(5):
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                while self._busy.calls:
+                    await asyncio.to_thread(lambda: None)
 
     async def pass_time_until(self, holds: Callable[[], Any], *, step: float = 1) -> None:
-        """Let time pass in steps; between them, what runs in threads gets its turn."""
-
-        async with asyncio.timeout(5):
+        """Let time pass in steps, and everything happen in between."""
+        async with asyncio.timeout(20):
             while not holds():
                 await self.clock.advance(step)
-                await asyncio.to_thread(lambda: None)
+                await self.settle()
 
     async def _probe(self, probe: Any, port: int) -> bool:
         return self.probe_answers
