@@ -20,7 +20,6 @@ export default defineNuxtPlugin(async (app) => {
       composer.setLocaleMessage(language, (await TEXTS[language]()).default as never)
     }
     composer.locale.value = language
-    document.documentElement.lang = language
   }
 
   async function chooseLanguage(language: Language) {
@@ -28,6 +27,7 @@ export default defineNuxtPlugin(async (app) => {
     await setLanguage(language)
   }
 
+  useHead({ htmlAttrs: { lang: () => composer.locale.value } })
   await setLanguage(preferred())
   return { provide: { chooseLanguage } }
 })

@@ -46,3 +46,12 @@ def test_a_drain_stops_every_server_and_is_lifted_again(panel: Panel) -> None:
         page.get_by_role("menuitem", name="Lift the drain").click()
         expect(page.get_by_text("The drain is lifted").first).to_be_visible()
     eventually_sync(lambda: not panel.stack.get(f"nodes/{node}")["draining"], what="the node to take servers again")
+
+
+def test_a_join_command_is_made_for_a_new_machine(panel: Panel) -> None:
+    with panel.visit("admin", "/nodes?join=1") as page:
+        page.locator("[data-join-name]").fill("node-2")
+        page.get_by_role("button", name="Show the command").click()
+        command = page.locator("[data-join-command]")
+        expect(command).to_contain_text("hytopus node join http")
+        expect(command).to_contain_text("--name node-2")

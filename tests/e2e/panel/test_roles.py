@@ -68,6 +68,19 @@ def test_one_comes_back_to_where_one_wanted_to_go_and_out_again(panel: Panel) ->
         expect(page).to_have_url(re.compile(r"/login"))
 
 
+def test_language_and_theme_are_chosen_and_kept(panel: Panel) -> None:
+    with panel.visit("viewer", "/", language="fr") as page:
+        expect(page.get_by_role("link", name="Templates", exact=True)).to_be_visible()
+        _choose(page, "the-viewer", "Language", "Deutsch")
+        expect(page.get_by_role("link", name="Instanzen", exact=True)).to_be_visible()
+        expect(page.locator("html")).to_have_attribute("lang", "de")
+        _choose(page, "the-viewer", "Design", "Dunkel")
+        expect(page.locator("html")).to_have_class("dark")
+        page.reload()
+        expect(page.get_by_role("link", name="Instanzen", exact=True)).to_be_visible()
+        expect(page.locator("html")).to_have_class("dark")
+
+
 def test_a_browser_that_speaks_german_is_answered_in_german(panel: Panel) -> None:
     with panel.visit(None, "/login", language="de-AT") as page:
         expect(page.get_by_role("button", name="Anmelden")).to_be_visible()
@@ -85,3 +98,10 @@ def test_a_password_is_changed_and_the_old_one_is_refused(panel: Panel) -> None:
         page.get_by_role("button", name="Change password").click()
         expect(page.get_by_text("The password is changed").first).to_be_visible()
         assert not panel.stack.api.post("login", json={"name": "changer", "password": PASSWORD}).is_success
+
+
+def _choose(page: Page, user: str, menu: str, item: str) -> None:
+    page.get_by_role("button", name=user).click()
+    page.get_by_role("menuitem", name=menu).hover()
+    page.get_by_role("menuitemcheckbox", name=item).click()
+    page.keyboard.press("Escape")
