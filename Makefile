@@ -79,7 +79,7 @@ fuzz: environment ## Feed tarballs and messages of any bytes for a long time
 	@$(BIN)/pytest -q --timeout=0 --hypothesis-profile=long tests/fuzz $(ARGS)
 
 .PHONY: bench
-bench: environment ## Measure against baselines; writes bench/results.json
+bench: environment panel ## Measure against baselines; writes bench/results.json
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: proto

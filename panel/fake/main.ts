@@ -1,6 +1,8 @@
 // A tiny Brain without nodes, for looking at the panel with very many instances: `npm run fake`, then `npm run preview`
-// with HYTOPUS_PANEL_BRAIN=http://127.0.0.1:8499. COUNT instances, RATE state changes a second. Never part of the product.
+// with HYTOPUS_PANEL_BRAIN=http://127.0.0.1:8499. COUNT instances, RATE state changes a second until somebody asks for
+// /api/v1/pause, which answers with all states. Never part of the product.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { EventOut, InstanceSummary, State } from '../app/api/types.gen.ts'
 
 const COUNT = Number(process.env.COUNT ?? 5000)
@@ -27,6 +29,7 @@ const instances: InstanceSummary[] = Array.from({ length: COUNT }, (_, index) =>
 }))
 const streams = new Set<ServerResponse>()
 let last = 0
+let rate = RATE
 
 /** One instance moves on to its next state. */
 function change(): EventOut | undefined {
@@ -52,7 +55,7 @@ function change(): EventOut | undefined {
 setInterval(() => {
   if (!streams.size) return
   let text = ''
-  for (let n = 0; n < RATE / 20; n++) {
+  for (let n = 0; n < rate / 20; n++) {
     const event = change()
     if (event) text += `id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`
   }
@@ -74,6 +77,12 @@ function answer(request: IncomingMessage, response: ServerResponse) {
     response.on('close', () => streams.delete(response))
     return
   }
+  if (path === '/pause') {
+    rate = 0
+    const states = Object.fromEntries(instances.map(each => [each.name, each.state]))
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(states))
+    return
+  }
   const one = /^\/instances\/(\w+)$/.exec(path)
   const found = one ? instances.find(each => each.id === one[1]) : undefined
   const bodies: Record<string, unknown> = {
@@ -85,4 +94,6 @@ function answer(request: IncomingMessage, response: ServerResponse) {
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(found ?? bodies[path] ?? page([], searchParams)))
 }
 
-createServer(answer).listen(PORT, '127.0.0.1', () => process.stdout.write(`http://127.0.0.1:${PORT}\n`))
+const server = createServer(answer).listen(PORT, '127.0.0.1', () => {
+  process.stdout.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}\n`)
+})

@@ -1,0 +1,1 @@
+"""The rows of the panel, measured in a real browser."""
