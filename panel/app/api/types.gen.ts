@@ -1019,6 +1019,24 @@ export type DifferenceOut = {
 };
 
 /**
+ * DoctorOut
+ */
+export type DoctorOut = {
+    /**
+     * At
+     */
+    at: string;
+    /**
+     * Checks
+     */
+    checks: number;
+    /**
+     * Findings
+     */
+    findings: Array<FindingOut>;
+};
+
+/**
  * DownloadOut
  */
 export type DownloadOut = {
@@ -1508,6 +1526,37 @@ export type FilesOut = {
 };
 
 /**
+ * FindingOut
+ */
+export type FindingOut = {
+    /**
+     * Code
+     */
+    code: string;
+    /**
+     * Evidence
+     */
+    evidence: string;
+    /**
+     * Link
+     */
+    link: string;
+    /**
+     * Remedy
+     */
+    remedy: string;
+    severity: Severity;
+    /**
+     * Subject
+     */
+    subject: string;
+    /**
+     * What
+     */
+    what: string;
+};
+
+/**
  * Game
  *
  * How to run one kind of server.
@@ -1605,6 +1654,36 @@ export type HttpValidationError = {
      * Detail
      */
     detail?: Array<ValidationError>;
+};
+
+/**
+ * HistoryOut
+ *
+ * Several series over the same moments. A moment of which nothing is known is left out.
+ */
+export type HistoryOut = {
+    /**
+     * At
+     */
+    at: Array<number>;
+    /**
+     * Resolution S
+     */
+    resolution_s: number;
+    /**
+     * Series
+     */
+    series: {
+        [key: string]: Array<number | null>;
+    };
+    /**
+     * Since
+     */
+    since: number;
+    /**
+     * Until
+     */
+    until: number;
 };
 
 /**
@@ -1973,6 +2052,10 @@ export type LoadOut = {
      */
     cache_bytes: number;
     /**
+     * Cache Evictions
+     */
+    cache_evictions: number;
+    /**
      * Cache Hits
      */
     cache_hits: number;
@@ -1993,6 +2076,10 @@ export type LoadOut = {
      */
     disk_free_mb: number;
     /**
+     * Disk Total Mb
+     */
+    disk_total_mb: number;
+    /**
      * Engine Up
      */
     engine_up: boolean;
@@ -2001,9 +2088,25 @@ export type LoadOut = {
      */
     foreign_ports: Array<number>;
     /**
+     * Memory Total Mb
+     */
+    memory_total_mb: number;
+    /**
      * Memory Used Mb
      */
     memory_used_mb: number;
+    /**
+     * Network In
+     */
+    network_in: number;
+    /**
+     * Network Out
+     */
+    network_out: number;
+    /**
+     * Players
+     */
+    players?: number;
     /**
      * Running
      */
@@ -2012,6 +2115,10 @@ export type LoadOut = {
      * S3 Bytes
      */
     s3_bytes: number;
+    /**
+     * S3 Errors
+     */
+    s3_errors: number;
     /**
      * S3 Requests
      */
@@ -2904,6 +3011,13 @@ export type PurgeOut = {
 };
 
 /**
+ * Range
+ *
+ * How far back to look.
+ */
+export type Range = '1h' | '24h' | '7d' | '30d';
+
+/**
  * Readiness
  *
  * When players can join. With both, the log line and then the probe must hold; with neither, a living process.
@@ -3116,6 +3230,11 @@ export type SessionOut = {
      */
     last_used_at: string | null;
 };
+
+/**
+ * Severity
+ */
+export type Severity = 'error' | 'warning' | 'note';
 
 /**
  * ShowSecondFactor
@@ -3559,6 +3678,14 @@ export type UsageOut = {
      * Memory Mb
      */
     memory_mb: number;
+    /**
+     * Network In
+     */
+    network_in?: number;
+    /**
+     * Network Out
+     */
+    network_out?: number;
 };
 
 /**
@@ -4388,6 +4515,22 @@ export type GetCrashLogResponses = {
 
 export type GetCrashLogResponse = GetCrashLogResponses[keyof GetCrashLogResponses];
 
+export type GetDoctorData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/doctor';
+};
+
+export type GetDoctorResponses = {
+    /**
+     * Successful Response
+     */
+    200: DoctorOut;
+};
+
+export type GetDoctorResponse = GetDoctorResponses[keyof GetDoctorResponses];
+
 export type ListEventsData = {
     body?: never;
     headers?: {
@@ -4420,6 +4563,12 @@ export type ListEventsData = {
          * Live feed: begin after this event.
          */
         after?: number | null;
+        /**
+         * Loads
+         *
+         * Live feed: also frames `loads`, with how busy everything is.
+         */
+        loads?: boolean;
         /**
          * Limit
          *
@@ -4505,6 +4654,42 @@ export type GetGameResponses = {
 };
 
 export type GetGameResponse = GetGameResponses[keyof GetGameResponses];
+
+export type GetHistoryData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How far back.
+         */
+        range?: Range;
+        /**
+         * Resolution
+         *
+         * Seconds between moments; by default what suits the range.
+         */
+        resolution?: '300' | '3600' | null;
+    };
+    url: '/api/v1/history';
+};
+
+export type GetHistoryErrors = {
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type GetHistoryError = GetHistoryErrors[keyof GetHistoryErrors];
+
+export type GetHistoryResponses = {
+    /**
+     * Successful Response
+     */
+    200: HistoryOut;
+};
+
+export type GetHistoryResponse = GetHistoryResponses[keyof GetHistoryResponses];
 
 export type ListInstancesData = {
     body?: never;
@@ -5332,6 +5517,51 @@ export type UploadFileResponses = {
 };
 
 export type UploadFileResponse = UploadFileResponses[keyof UploadFileResponses];
+
+export type GetInstanceHistoryData = {
+    body?: never;
+    path: {
+        /**
+         * Instance
+         */
+        instance: string;
+    };
+    query?: {
+        /**
+         * How far back.
+         */
+        range?: Range;
+        /**
+         * Resolution
+         *
+         * Seconds between moments; by default what suits the range.
+         */
+        resolution?: '300' | '3600' | null;
+    };
+    url: '/api/v1/instances/{instance}/history';
+};
+
+export type GetInstanceHistoryErrors = {
+    /**
+     * `instance_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type GetInstanceHistoryError = GetInstanceHistoryErrors[keyof GetInstanceHistoryErrors];
+
+export type GetInstanceHistoryResponses = {
+    /**
+     * Successful Response
+     */
+    200: HistoryOut;
+};
+
+export type GetInstanceHistoryResponse = GetInstanceHistoryResponses[keyof GetInstanceHistoryResponses];
 
 export type KillInstanceData = {
     body?: never;
@@ -6520,6 +6750,51 @@ export type DrainNodeResponses = {
 };
 
 export type DrainNodeResponse = DrainNodeResponses[keyof DrainNodeResponses];
+
+export type GetNodeHistoryData = {
+    body?: never;
+    path: {
+        /**
+         * Node
+         */
+        node: string;
+    };
+    query?: {
+        /**
+         * How far back.
+         */
+        range?: Range;
+        /**
+         * Resolution
+         *
+         * Seconds between moments; by default what suits the range.
+         */
+        resolution?: '300' | '3600' | null;
+    };
+    url: '/api/v1/nodes/{node}/history';
+};
+
+export type GetNodeHistoryErrors = {
+    /**
+     * `node_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type GetNodeHistoryError = GetNodeHistoryErrors[keyof GetNodeHistoryErrors];
+
+export type GetNodeHistoryResponses = {
+    /**
+     * Successful Response
+     */
+    200: HistoryOut;
+};
+
+export type GetNodeHistoryResponse = GetNodeHistoryResponses[keyof GetNodeHistoryResponses];
 
 export type DeclareNodeLostData = {
     body: LoseNode;

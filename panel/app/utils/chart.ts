@@ -27,6 +27,18 @@ function place(point: Point, frame: Frame): [number, number] {
   return [Math.round(x * 10) / 10, Math.round(y * 10) / 10]
 }
 
+/** Runs of points without a pause longer than `gap` milliseconds. */
+export function segments(points: readonly Point[], gap: number): Point[][] {
+  const runs: Point[][] = []
+  for (const point of points) {
+    const run = runs.at(-1)
+    const last = run?.at(-1)
+    if (run && last && point.at - last.at <= gap) run.push(point)
+    else runs.push([point])
+  }
+  return runs
+}
+
 export function linePath(points: readonly Point[], frame: Frame): string {
   return points.map((point, index) => `${index ? 'L' : 'M'}${place(point, frame).join(' ')}`).join('')
 }

@@ -1,4 +1,4 @@
-/** What events say about instances: their new state, how the counts were before, how long starts took. */
+/** What events say about instances: their new state, how long starts took. */
 import type { EventOut, State } from '~/api'
 
 export interface StateChange {
@@ -24,41 +24,9 @@ export function stateChange(event: EventOut): StateChange | undefined {
   }
 }
 
-export interface CountSample {
-  at: number
-  counts: Partial<Record<State, number>>
-}
-
-/** Counts over the past, oldest first: from the present ones backwards through `events` (newest first). */
-export function countHistory(present: Partial<Record<State, number>>, events: EventOut[], now: number): CountSample[] {
-  const counts = { ...present }
-  const samples: CountSample[] = [{ at: now, counts: { ...counts } }]
-  for (const event of events) {
-    const change = stateChange(event)
-    if (!change) continue
-    const at = Date.parse(change.at)
-    samples.push({ at, counts: { ...counts } })
-    counts[change.to] = Math.max(0, (counts[change.to] ?? 0) - 1)
-    counts[change.from] = (counts[change.from] ?? 0) + 1
-    samples.push({ at: at - 1, counts: { ...counts } })
-  }
-  return samples.reverse()
-}
-
-/** Milliseconds from the beginning of a start to "ready for players", one per finished start in `events` (newest first). */
+/** Milliseconds from the beginning of a start to "ready for players", one per finished start, as the Brain measured them. */
 export function startTimes(events: EventOut[]): number[] {
-  const began = new Map<string, number>()
-  const times: number[] = []
-  for (const event of [...events].reverse()) {
-    const change = stateChange(event)
-    if (!change) continue
-    if (change.to === 'preparing' || (change.to === 'starting' && change.from !== 'preparing')) began.set(change.id, Date.parse(change.at))
-    const start = began.get(change.id)
-    if (change.to !== 'running' || start === undefined) continue
-    if (change.from === 'starting') times.push(Date.parse(change.at) - start)
-    began.delete(change.id)
-  }
-  return times
+  return events.flatMap(({ data }) => (typeof data.took_ms === 'number' ? [data.took_ms] : []))
 }
 
 /** The value that a share of all values does not exceed (nearest rank). */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { EventOut, InstanceSummary, State } from '~/api'
 import { filterInstances, type InstanceFilter } from '~/utils/instanceFilter'
-import { countHistory, percentile, startTimes, stateChange } from '~/utils/stateEvents'
+import { percentile, startTimes, stateChange } from '~/utils/stateEvents'
 import { offers } from '~/utils/states'
 
 const row = (name: string, state: State = 'running', more: Partial<InstanceSummary> = {}): InstanceSummary => ({
@@ -48,15 +48,9 @@ describe('events of instances', () => {
     expect(stateChange({ ...(newestFirst[0] as EventOut), data: {} })).toBeUndefined()
   })
 
-  it('give the counts of the past', () => {
-    const history = countHistory({ running: 1, failed: 1 }, newestFirst, 40_000)
-    expect(history[0]?.counts).toMatchObject({ running: 1, failed: 0, requested: 1 })
-    expect(history.at(-1)).toEqual({ at: 40_000, counts: { running: 1, failed: 1 } })
-    expect(history.map(sample => sample.at)).toEqual([...history.map(sample => sample.at)].sort((a, b) => a - b))
-  })
-
   it('give the times from the beginning of a start to ready', () => {
-    expect(startTimes(newestFirst)).toEqual([7000])
+    const started = newestFirst.map(event => (event.data.to === 'running' ? { ...event, data: { ...event.data, took_ms: 7000 } } : event))
+    expect(startTimes(started)).toEqual([7000])
     expect(percentile([5, 1, 9], 0.5)).toBe(5)
     expect(percentile([], 0.5)).toBeUndefined()
   })

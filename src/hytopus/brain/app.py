@@ -70,6 +70,7 @@ class Parts:
     accounts: AccountSettings = field(default_factory=AccountSettings)
     oidc: Provider | None = None
     """Single sign-on, where it is set up."""
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 def build_app(
@@ -114,7 +115,7 @@ def _fill_state(app: FastAPI, parts: Parts, table: Mapping[tuple[str, str], Role
         clock=parts.clock,
         store=parts.store,
         streams=parts.streams,
-        metrics=Metrics(),
+        metrics=parts.metrics,
         narrowed=narrowed,
         authorise=authorise,
         on_change=audit.on_change,

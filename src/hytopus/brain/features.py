@@ -12,11 +12,13 @@ from hytopus.brain.activity.api import router as activity
 from hytopus.brain.authority.api import router as authority
 from hytopus.brain.backups.api import router as backups
 from hytopus.brain.crashes.api import router as crashes
+from hytopus.brain.doctor.api import router as doctor
 from hytopus.brain.files.drafts_api import router as draft_files
 from hytopus.brain.files.instances_api import router as instance_files
 from hytopus.brain.files.plans_api import router as upgrade_plans
 from hytopus.brain.files.templates_api import router as template_files
 from hytopus.brain.games.api import router as games
+from hytopus.brain.history.api import router as history
 from hytopus.brain.instances.api import router as instances
 from hytopus.brain.instances.inspect_api import router as instance_inspection
 from hytopus.brain.instances.streams import router as instance_streams
@@ -36,9 +38,11 @@ API: Final = (
     authority,
     backups,
     brains,
+    doctor,
     draft_files,
     crashes,
     games,
+    history,
     instances,
     instance_files,
     instance_inspection,

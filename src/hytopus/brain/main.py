@@ -6,9 +6,10 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from hytopus.brain.db.migrate import migrate
 from hytopus.brain.db.notify import carry_signals
 from hytopus.brain.db.signals import Signals
 from hytopus.brain.db.unlock import unlock
+from hytopus.brain.doctor.certificates import own_certificates
 from hytopus.brain.features import API, OUTSIDE
 from hytopus.brain.games.catalogue import Catalogue
 from hytopus.brain.gateway.fence import fence
@@ -38,10 +40,16 @@ from hytopus.brain.gateway.gateway import Gateway
 from hytopus.brain.gateway.peers import Peers
 from hytopus.brain.gateway.reach import Reach
 from hytopus.brain.gateway.server import open_gateway
+from hytopus.brain.history.durations import Durations, watch_events
+from hytopus.brain.history.prune import run_pruning
+from hytopus.brain.history.recorder import Recorder
+from hytopus.brain.http.metrics import Metrics
 from hytopus.brain.http.streams import Streams
 from hytopus.brain.instances.loops import run_loops
 from hytopus.brain.instances.mover import run_mover
 from hytopus.brain.instances.queries import usage
+from hytopus.brain.instances.reach import seen_of
+from hytopus.brain.nodes.live import load_frames
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.panel import serve as panel
 from hytopus.brain.settings import BrainSettings, LogSettings
@@ -102,7 +110,8 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
         await _look_at_store(store, create=settings.storage.create_bucket)
         password = await ensure_admin(database, clock, passwords)
         backups = await _backups(settings, database, store, node_side["authority"], clock)
-        streams = Streams(clock)
+        streams, metrics, presence = Streams(clock), Metrics(), node_side["presence"]
+        recorder = _recorder(database, presence, clock, metrics)
         app = build_app(
             Parts(
                 database=database,
@@ -117,9 +126,13 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
                     "instance_settings": settings.instances,
                     "backups": backups,
                     "redaction": Redaction(settings.audit.redact),
+                    "recorder": recorder,
+                    "own_certificates": partial(own_certificates, node_side["authority"], settings.http.certificate),
+                    "load_frames": partial(load_frames, presence, clock, seen_of),
                 },
                 accounts=settings.accounts,
                 oidc=await asyncio.to_thread(open_provider, settings.oidc, clock),
+                metrics=metrics,
             ),
             API,
             outside=OUTSIDE,
@@ -127,7 +140,11 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
         panel.install(app, await panel.open_panel(settings.http.panel, store))
         gateway: Gateway = node_side["gateway"]
         async with (
-            _looping(settings, database, node_side["presence"], store, clock, backups, gateway),
+            _looping(
+                *_work(settings, database, store, clock, gateway, backups),
+                recorder.run(),
+                watch_events(database.signals, metrics.starts, metrics.events),
+            ),
             WebServer.open(app, settings.http, tls.source(settings.http, node_side["authority"])) as web,
         ):
             try:
@@ -146,31 +163,31 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
                 streams.close()
 
 
+def _recorder(database: Database, presence: Presence, clock: Clock, metrics: Metrics) -> Recorder:
+    database.observe_write = metrics.writes.observe
+    return Recorder(database, presence, clock, Durations({"api": metrics.requests, "start": metrics.starts}))
+
+
+def _work(
+    settings: BrainSettings, database: Database, store: ObjectStore, clock: Clock, gateway: Gateway, backups: Backups
+) -> Iterator[Coroutine[Any, Any, None]]:
+    fleet, nodes, instances = gateway.fleet, settings.nodes, settings.instances
+    yield run_keeper(backups.source, backups.settings)
+    yield run_mover(database, store, gateway.sessions, gateway.presence, clock=clock)
+    yield run_loops(database, gateway.presence, fleet, clock=clock, nodes=nodes, instances=instances)
+    yield run_sweeper(database, store, clock, Leases(database, clock, fleet.id))
+    yield fleet.run()
+    yield fence(gateway)
+    yield carry_signals(database, fleet.id, clock)
+    yield run_pruning(database, settings.history, clock)
+    yield run_pruner(database, store, clock, settings.crashes)
+
+
 @asynccontextmanager
-async def _looping(
-    settings: BrainSettings,
-    database: Database,
-    presence: Presence,
-    store: ObjectStore,
-    clock: Clock,
-    backups: Backups,
-    gateway: Gateway,
-) -> AsyncIterator[None]:
+async def _looping(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """The loops run while the context is open; if one of them breaks, the Brain ends."""
-    fleet = gateway.fleet
-    leases = Leases(database, clock, fleet.id)
-    nodes, instances = settings.nodes, settings.instances
     async with asyncio.TaskGroup() as tasks:
-        loops = [
-            tasks.create_task(run_mover(database, store, gateway.sessions, presence, clock=clock)),
-            tasks.create_task(run_keeper(backups.source, backups.settings)),
-            tasks.create_task(run_loops(database, presence, fleet, clock=clock, nodes=nodes, instances=instances)),
-            tasks.create_task(run_sweeper(database, store, clock, leases)),
-            tasks.create_task(run_pruner(database, store, clock, settings.crashes)),
-            tasks.create_task(fleet.run()),
-            tasks.create_task(fence(gateway)),
-            tasks.create_task(carry_signals(database, fleet.id, clock)),
-        ]
+        loops = [tasks.create_task(each) for each in work]
         yield
         for loop in loops:
             loop.cancel()

@@ -22,6 +22,7 @@ from hytopus.brain.backups.settings import BackupSettings
 from hytopus.brain.crashes.settings import CrashSettings
 from hytopus.brain.db.unlock import SealingSettings, key_file
 from hytopus.brain.gateway.settings import GatewaySettings
+from hytopus.brain.history.settings import HistorySettings
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.storage.settings import StorageSettings
@@ -100,6 +101,7 @@ class BrainSettings(BaseSettings):
     crashes: CrashSettings = CrashSettings()
     backups: BackupSettings = BackupSettings()
     audit: AuditSettings = AuditSettings()
+    history: HistorySettings = HistorySettings()
     log: LogSettings = LogSettings()
 
     @property

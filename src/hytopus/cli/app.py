@@ -23,6 +23,8 @@ _COMMANDS: Final = {
     "node": ("hytopus.cli.node:app", "Join, run and care for nodes.", "Operation"),
     "crash": ("hytopus.cli.crash:app", "Look into crashes: one by one, and by their cause.", "Game servers"),
     "events": ("hytopus.cli.activity:events", "Show what happened.", "Operation"),
+    "doctor": ("hytopus.cli.doctor:doctor", "Look for problems that need a person.", "Operation"),
+    "history": ("hytopus.cli.history:history", "Show how busy everything was.", "Operation"),
     "audit": ("hytopus.cli.audit:app", "Show, check and export who changed what.", "Operation"),
     "user": ("hytopus.cli.user:app", "Manage accounts.", "Operation"),
     "session": ("hytopus.cli.session:app", "See and end your logins.", "Operation"),

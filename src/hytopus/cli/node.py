@@ -22,6 +22,7 @@ for _name, _path, _help in (
     ("remove", "node_steer:remove", "Take it out of the network."),
     ("join", "node_local:join", "Make this machine a node."),
     ("run", "node_local:run", "Run the agent on this machine."),
+    ("doctor", "doctor:node_doctor", "Look for problems of this machine as a node."),
     ("status", "node_local:status", "Show what this machine is as a node."),
 ):
     app.command(f"hytopus.cli.{_path}", name=_name, help=_help)

@@ -90,6 +90,8 @@ class Agent:
             cache_misses=numbers.misses,
             s3_requests=numbers.s3_requests,
             s3_bytes=numbers.s3_bytes,
+            s3_errors=numbers.s3_errors,
+            cache_evictions=numbers.evictions,
             engine_up=self.crew.engine_up,
         )
         known = self._host.vitals.usage
@@ -183,7 +185,14 @@ class Agent:
         """For the metrics."""
         statuses = Counter(instance.record.status for instance in self.crew)
         numbers = self._host.directories.numbers()
-        return Sample(statuses, numbers, engine_up=self.crew.engine_up, dev_mode=self.dev_mode)
+        return Sample(
+            statuses,
+            numbers,
+            engine_up=self.crew.engine_up,
+            dev_mode=self.dev_mode,
+            load=self._host.vitals.load,
+            players=sum(len(instance.players) for instance in self.crew),
+        )
 
     async def run(self) -> None:
         """For ever. Cancelled, it leaves the servers running; the next agent takes them over."""
@@ -224,7 +233,14 @@ class Agent:
 
 def _usage_of(instance: Instance, measured: Mapping[str, Usage]) -> InstanceUsage:
     used = measured[instance.id]
-    return InstanceUsage(instance.id, round(used.cpu_percent, 1), round(used.memory_mb, 1), len(instance.players))
+    return InstanceUsage(
+        instance.id,
+        round(used.cpu_percent, 1),
+        round(used.memory_mb, 1),
+        len(instance.players),
+        round(used.network_in, 1),
+        round(used.network_out, 1),
+    )
 
 
 async def _recall(instance: Instance) -> None:

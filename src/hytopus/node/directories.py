@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from hytopus.kit.logs import get_logger
 from hytopus.node.cache.cache import CachedLayer, TemplateCache
 from hytopus.node.cache.download import Progress as Fetched
+from hytopus.node.cache.eviction import Bounds
 from hytopus.node.cache.source import LayerSource
 from hytopus.node.materialise.leaving import PackedWorld
 from hytopus.node.materialise.workspace import Prepared, Workspaces
@@ -18,21 +20,35 @@ from hytopus.wire.messages import PrepareInstance, TemplateLayer
 
 log = get_logger(__name__)
 
+LOOK_EVERY_S: Final = 3600.0
+"""How often the cache is looked through, whether or not anything was fetched."""
+
 
 class CachedDirectories:
     """The runner's `Directories` on a real disk."""
 
-    def __init__(self, cache: TemplateCache, workspaces: Workspaces, *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        cache: TemplateCache,
+        workspaces: Workspaces,
+        *,
+        monotonic: Callable[[], float],
+        bounds: Callable[[], Bounds] = Bounds,
+    ) -> None:
+        self._bounds = bounds
         self._cache, self._workspaces, self._monotonic = cache, workspaces, monotonic
         self._numbers = CacheNumbers()
         self._released = asyncio.Event()
 
     async def run(self) -> None:
-        """Give back, for ever, what destroyed instances alone have used."""
+        """Give back, for ever, what destroyed instances alone have used, and what the cache has no room for."""
         while True:
-            await self._released.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._released.wait()
             self._released.clear()
             await self._collect()
+            await self.evict()
 
     async def build(self, assignment: PrepareInstance, *, refresh: bool, progress: Progress) -> Built:
         began = self._monotonic()
@@ -55,6 +71,7 @@ class CachedDirectories:
             await self.purge(world.template_id, "")  # it is of no use to anybody else
         if not all(layer.hit for layer in layers):
             await self.count()
+            self._released.set()
         return _built(prepared, fetch=fetched)
 
     async def pack(self, instance_id: str, progress: Callable[[float], None]) -> PackedWorld:
@@ -105,14 +122,29 @@ class CachedDirectories:
             versions=self._numbers.versions,
             hits=counters.hits,
             misses=counters.misses,
-            s3_requests=counters.misses,
+            s3_requests=counters.requests,
             s3_bytes=counters.bytes_fetched,
+            s3_errors=counters.request_errors,
+            evictions=counters.evictions,
         )
 
     async def count(self) -> None:
         """Look at the cache's size; after that it is known without a look."""
         contents = await self._cache.contents()
         self._numbers = CacheNumbers(bytes=sum(layer.bytes for layer in contents), versions=len(contents))
+
+    async def evict(self) -> None:
+        """Let go of versions that are not used, where the cache is too large or they are too old."""
+        try:
+            bounds = await asyncio.to_thread(self._bounds)
+            gone = await self._cache.evict(bounds, in_use=await asyncio.to_thread(self._workspaces.in_use))
+        except OSError as error:
+            log.warning("the template cache could not be made smaller", why=str(error))
+            return
+        for each in gone:
+            log.info("template left the cache", template=each.template_id, version=each.version, freed=each.bytes)
+        if gone:
+            await self.count()
 
     async def _collect(self) -> None:
         try:

@@ -15,6 +15,7 @@ from hytopus.kit.logs import configure_logging, get_logger
 from hytopus.layers.archive import Limits
 from hytopus.node.agent import Agent
 from hytopus.node.cache.cache import TemplateCache
+from hytopus.node.cache.eviction import bounds_of
 from hytopus.node.crashes.queue import CrashQueue
 from hytopus.node.crashes.sender import CrashSender
 from hytopus.node.directories import CachedDirectories
@@ -69,7 +70,12 @@ async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, r
     await cache.recover()
     abilities = await _abilities(settings)
     workspaces = _workspaces(settings, cache, abilities)
-    directories = CachedDirectories(cache, workspaces, monotonic=clock.monotonic)
+    directories = CachedDirectories(
+        cache,
+        workspaces,
+        monotonic=clock.monotonic,
+        bounds=lambda: bounds_of(settings.data_dir, settings.cache.max_mb, settings.cache.max_days),
+    )
     await directories.count()
     crashes = CrashSender(CrashQueue(settings.data_dir / "crashes"), outbox.crash, clock=clock)
     host = Host(
@@ -92,7 +98,7 @@ async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, r
     desk = FileDesk(cache, workspaces)
     agent = Agent(host, facts=facts, measure=meter, files=desk, crashes=crashes)
     link = dial_brain(agent, outbox, identity, dialer, agent_id=agent_id(settings.data_dir), clock=clock)
-    metrics.sample = lambda: _sample(agent, link)
+    metrics.sample = lambda: _sample(agent, link, outbox)
     with _stop_signals() as stop:
         async with _first_error(), asyncio.TaskGroup() as tasks:
             work = [
@@ -145,8 +151,8 @@ def _workspaces(settings: NodeSettings, cache: TemplateCache, abilities: Abiliti
     return Workspaces(cache, abilities, how=How(settings.materialiser) if settings.materialiser else None)
 
 
-def _sample(agent: Agent, link: Link) -> Sample:
-    return replace(agent.sample(), connected=link.connected)
+def _sample(agent: Agent, link: Link, outbox: Outbox) -> Sample:
+    return replace(agent.sample(), connected=link.connected, unacknowledged=len(outbox))
 
 
 async def _metrics(settings: NodeSettings, metrics: Metrics) -> None:

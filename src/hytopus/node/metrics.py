@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from hytopus.node.runner.host import CacheNumbers
-from hytopus.wire.messages import NodeStatus
+from hytopus.wire.messages import NodeLoad, NodeStatus
 
 _REQUEST_SECONDS: Final = 5.0
 _STEPS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -29,6 +29,9 @@ class Sample:
     engine_up: bool
     dev_mode: bool
     connected: bool = False
+    load: NodeLoad = field(default_factory=NodeLoad)
+    players: int = 0
+    unacknowledged: int = 0
 
 
 class Metrics:
@@ -82,6 +85,15 @@ def _families(sample: Sample) -> Iterator[Metric]:
         "connected": ("Whether a session with the Brain stands.", sample.connected),
         "cache_bytes": ("Size of the template cache.", sample.cache.bytes),
         "cache_versions": ("Template versions in the cache.", sample.cache.versions),
+        "cpu_percent": ("How busy the processors are.", sample.load.cpu_percent),
+        "memory_used_mb": ("Memory in use.", sample.load.memory_used_mb),
+        "memory_total_mb": ("Memory of this machine.", sample.load.memory_total_mb),
+        "disk_free_mb": ("Free disk space.", sample.load.disk_free_mb),
+        "disk_total_mb": ("Size of the file system that holds the data directory.", sample.load.disk_total_mb),
+        "network_in": ("Bytes a second received.", sample.load.network_in),
+        "network_out": ("Bytes a second sent.", sample.load.network_out),
+        "players": ("Players on all instances.", sample.players),
+        "reports_unacknowledged": ("Reports the Brain has not written down yet.", sample.unacknowledged),
     }
     for name, (text, gauge) in gauges.items():
         yield GaugeMetricFamily(f"hytopus_node_{name}", text, value=float(gauge))
@@ -90,6 +102,8 @@ def _families(sample: Sample) -> Iterator[Metric]:
         "cache_misses": ("Layers that had to be fetched.", sample.cache.misses),
         "s3_requests": ("Requests to S3.", sample.cache.s3_requests),
         "s3_bytes": ("Bytes fetched from S3.", sample.cache.s3_bytes),
+        "cache_evictions": ("Versions that left the cache for its size or their age.", sample.cache.evictions),
+        "s3_errors": ("Requests to S3 that came to nothing.", sample.cache.s3_errors),
     }
     for name, (text, count) in counters.items():
         yield CounterMetricFamily(f"hytopus_node_{name}", text, value=float(count))

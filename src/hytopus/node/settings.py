@@ -67,6 +67,10 @@ class CacheSettings(_Section):
     """Unpacked; a larger template is refused."""
     max_layer_files: Annotated[int, Field(ge=1)] = 500_000
     """Files and folders of one template; one with more is refused."""
+    max_mb: Annotated[int, Field(ge=0)] | None = None
+    """Size of the cache above which the versions not used for longest are let go. Empty: half of the file system."""
+    max_days: Annotated[float, Field(ge=0)] = 30
+    """Versions that no instance has used for so long are let go; 0 keeps them. Never one that an instance uses."""
 
 
 class MetricsSettings(_Section):

@@ -47,6 +47,11 @@ class ObjectStore(Protocol):
         """Requests made so far by (operation, outcome), for the metrics."""
         ...
 
+    @property
+    def traffic(self) -> Counter[tuple[str, str]]:
+        """Bytes of objects so far by (operation, `sent` or `received`), for the metrics."""
+        ...
+
     async def presign_get(self, key: str, *, expires_s: int = 900) -> str:
         """A URL that reads this object. Never needs the network, and does not look whether the object exists."""
         ...
@@ -103,6 +108,10 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Delete; harmless if there is nothing."""
+        ...
+
+    async def lists_buckets(self) -> bool:
+        """Whether the keys can see all buckets, which nothing here needs."""
         ...
 
     async def ping(self) -> None:

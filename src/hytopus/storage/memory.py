@@ -27,6 +27,7 @@ class MemoryStore:
         self._uploads: dict[str, OpenUpload] = {}
         self._parts: dict[str, dict[int, bytes]] = {}
         self._requests: Counter[tuple[str, str]] = Counter()
+        self._traffic: Counter[tuple[str, str]] = Counter()
 
     @property
     def prefix(self) -> str:
@@ -35,6 +36,10 @@ class MemoryStore:
     @property
     def requests(self) -> Counter[tuple[str, str]]:
         return self._requests
+
+    @property
+    def traffic(self) -> Counter[tuple[str, str]]:
+        return self._traffic
 
     async def presign_get(self, key: str, *, expires_s: int = 900) -> str:
         return self._sign(key, expires_s)
@@ -88,6 +93,7 @@ class MemoryStore:
 
     async def put(self, key: str, data: bytes) -> None:
         self._count("put_object")
+        self._traffic["put_object", "sent"] += len(data)
         self.objects[key] = data
 
     async def put_file(self, key: str, path: Path) -> None:
@@ -105,6 +111,9 @@ class MemoryStore:
     async def delete(self, key: str) -> None:
         self._count("delete_object")
         self.objects.pop(key, None)
+
+    async def lists_buckets(self) -> bool:
+        return False
 
     async def ping(self) -> None:
         self._count("head_bucket")

@@ -48,6 +48,7 @@ class S3Store:
         self._client = client
         self._signer = signer
         self._requests: Counter[tuple[str, str]] = Counter()
+        self._traffic: Counter[tuple[str, str]] = Counter()
 
     @property
     def prefix(self) -> str:
@@ -56,6 +57,10 @@ class S3Store:
     @property
     def requests(self) -> Counter[tuple[str, str]]:
         return self._requests
+
+    @property
+    def traffic(self) -> Counter[tuple[str, str]]:
+        return self._traffic
 
     async def presign_get(self, key: str, *, expires_s: int = 900) -> str:
         return await self._presign("get_object", expires_s, Key=key)
@@ -191,6 +196,13 @@ class S3Store:
     async def ping(self) -> None:
         await self._call("head_bucket", "")
 
+    async def lists_buckets(self) -> bool:
+        try:
+            await self._client.list_buckets()
+        except (ClientError, BotoCoreError, OSError, TimeoutError):
+            return False
+        return True
+
     async def ensure_bucket(self, *, create: bool) -> None:
         """Raises `BucketMissing` if there is none and it cannot be made."""
         try:
@@ -221,6 +233,9 @@ class S3Store:
             self._requests[operation, problem.code] += 1
             raise problem from error
         self._requests[operation, "ok"] += 1
+        self._traffic[operation, "sent"] += len(params.get("Body", b""))
+        if "Body" in answer:
+            self._traffic[operation, "received"] += answer["ContentLength"]
         return answer
 
     def _explain(self, error: Exception, key: str) -> HytopusError:

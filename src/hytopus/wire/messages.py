@@ -113,6 +113,9 @@ class InstanceUsage:
     cpu_percent: float
     memory_mb: float
     players: int = 0
+    network_in: float = 0.0
+    network_out: float = 0.0
+    """Bytes a second, as the server sees them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,14 @@ class NodeLoad:
     s3_bytes: int = 0
     foreign_ports: tuple[int, ...] = ()
     engine_up: bool = True
+    memory_total_mb: int = 0
+    disk_total_mb: int = 0
+    network_in: float = 0.0
+    network_out: float = 0.0
+    """Bytes a second over all network interfaces but the loopback."""
+    s3_errors: int = 0
+    cache_evictions: int = 0
+    """Versions that left the template cache for its size or their age, since the agent started."""
 
 
 @dataclass(frozen=True, slots=True)

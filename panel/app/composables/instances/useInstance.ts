@@ -1,4 +1,4 @@
-/** One instance in full, read again whenever something happened to it, and its events. */
+/** One instance in full, read again whenever something happened to it, how busy it is as the feed tells, and its events. */
 import { getInstance, listInstanceEvents, type EventOut, type InstanceOut } from '~/api'
 
 export function useInstance(name: string) {
@@ -34,8 +34,15 @@ export function useInstance(name: string) {
     void reload()
   })
 
-  /** Progress and load change without events: while the page is looked at, they are read now and then. */
-  useVisibleInterval(load, () => instance.value?.state === 'preparing' ? 1000 : 5000)
+  useLive().onLoads((frame) => {
+    const shown = instance.value
+    if (!shown) return
+    const usage = instanceLoad(frame, shown.id)
+    const [step, progress] = frame.progress[shown.id] ?? []
+    if (usage) instance.value = { ...shown, usage, players: shown.state === 'running' ? usage.players : shown.players }
+    if (step !== undefined && progress !== undefined && shown.state === 'preparing') instance.value = { ...shown, progress: { step, progress } }
+    if (usage && usage.players !== shown.players) void reload()
+  })
 
   async function begin() {
     await load()

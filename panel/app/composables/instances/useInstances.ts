@@ -47,6 +47,13 @@ function applyOne(event: EventOut) {
   stale.add(event.subject_id)
 }
 
+/** Only rows whose players have changed: a list of thousands is not made anew for nothing. */
+function applyLoads(frame: LoadFrame) {
+  list.batch(() => Object.entries(frame.instances).forEach(([id, [, , players]]) => {
+    if (list.get(id)?.state === 'running' && list.get(id)?.players !== players) list.patch(id, { players })
+  }))
+}
+
 async function refresh(): Promise<void> {
   const ids = [...stale]
   stale.clear()
@@ -72,6 +79,7 @@ async function refreshOne(id: string): Promise<void> {
 
 const start = createSharedComposable(() => {
   useLive().onEvents(apply)
+  useLive().onLoads(applyLoads)
   void load()
 })
 

@@ -12,6 +12,7 @@ export function useFormat() {
     number: (value: number, digits = 0) => formatNumber(value, locale.value, digits),
     percent: (part: number, whole: number) => formatPercent(part, whole, locale.value),
     when: (iso: string) => formatWhen(iso, locale.value),
+    moment: (iso: string | number) => formatMoment(iso, locale.value),
     clock: (iso: string | number) => formatClock(iso, locale.value),
     ago: (iso: string) => formatAgo(iso, now.value, locale.value),
     /** How long ago something began, as a length of time. */

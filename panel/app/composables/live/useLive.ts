@@ -1,11 +1,13 @@
-/** The one live connection: every event of the network once, in batches, resumed where it broke. */
+/** The one live connection: every event of the network once, in batches, resumed where it broke; and how busy all is. */
 import { listEvents, type EventOut } from '~/api'
 
 type Listener = (events: EventOut[]) => void
+type LoadListener = (frame: LoadFrame) => void
 
 const state = ref<StreamState>('connecting')
 const since = ref(Date.now())
 const listeners = new Set<Listener>()
+const loadListeners = new Set<LoadListener>()
 let lastId: string | undefined
 let stop: AbortController | undefined
 
@@ -23,16 +25,21 @@ async function connectLive(): Promise<void> {
   })
   lastId = String(newest.items[0]?.id ?? 0)
   void followStream({
-    url: () => '/api/v1/events',
+    url: () => '/api/v1/events?loads=true',
     lastId: () => lastId,
     signal: stop.signal,
     onState: setState,
     onFrame: (frame) => {
       if (frame.event === 'problem') return
+      if (frame.event === 'loads') return tellLoads(JSON.parse(frame.data) as LoadFrame)
       if (frame.id) lastId = frame.id
       batch.add(JSON.parse(frame.data) as EventOut)
     },
   })
+}
+
+function tellLoads(frame: LoadFrame) {
+  for (const listener of loadListeners) listener(frame)
 }
 
 function disconnectLive() {
@@ -56,5 +63,10 @@ export function useLive() {
     listeners.add(listener)
     onScopeDispose(() => listeners.delete(listener))
   }
-  return { state: readonly(state), since: readonly(since), connectLive, disconnectLive, onEvents }
+  /** Hear how busy everything is, at most once in two seconds; a frame tells of what has changed. */
+  function onLoads(listener: LoadListener) {
+    loadListeners.add(listener)
+    onScopeDispose(() => loadListeners.delete(listener))
+  }
+  return { state: readonly(state), since: readonly(since), connectLive, disconnectLive, onEvents, onLoads }
 }

@@ -1,4 +1,4 @@
-/** Every node. Events say at once when one changes; how busy they are is read again while somebody looks. */
+/** Every node. Events say at once when one changes, and the live feed how busy it is. */
 import { getNode, listNodes, type EventOut, type NodeOut, type NodeState } from '~/api'
 
 const STATES_BY_EVENT: Record<string, NodeState> = {
@@ -16,7 +16,6 @@ async function load(): Promise<void> {
     const rows: NodeOut[] = []
     await askAll(cursor => listNodes({ query: { limit: 500, cursor } }), items => rows.push(...items))
     list.replaceAll(rows)
-    rememberLoads(rows)
     loaded.value = true
     problem.value = null
   } catch (error) {
@@ -45,12 +44,17 @@ function apply(events: EventOut[]) {
   else touched.forEach(id => void reload(id))
 }
 
+function applyLoads(frame: LoadFrame) {
+  const last_seen = new Date().toISOString()
+  list.batch(() => Object.entries(frame.nodes).forEach(([id, load]) => list.patch(id, { load, last_seen })))
+}
+
 const reloadAll = useThrottleFn(load, 2000, true)
 
 const start = createSharedComposable(() => {
   useLive().onEvents(apply)
+  useLive().onLoads(applyLoads)
   void load()
-  useVisibleInterval(load, () => 5000)
 })
 
 export function useNodes() {

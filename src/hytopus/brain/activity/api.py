@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Protocol
 
 from fastapi import Header, Query, Request
 from fastapi.responses import StreamingResponse
@@ -17,10 +17,11 @@ from hytopus.brain.activity.models import AuditRecord, Event
 from hytopus.brain.activity.schemas import AuditOut, AuditVerdictOut, EventOut
 from hytopus.brain.db.engine import Database
 from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, ReadDep, StreamsDep
+from hytopus.brain.http.edge import edge_of
 from hytopus.brain.http.paging import BadCursor, Page, PageDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
-from hytopus.brain.http.streams import Frame, stream_response
+from hytopus.brain.http.streams import Frame, merge, stream_response
 from hytopus.errors import HytopusError
 from hytopus.kit.clock import Clock
 
@@ -32,6 +33,12 @@ class BadEventId(HytopusError):
     status: ClassVar[int] = 422
     template: ClassVar[str] = "{given!r} is not the id of an event."
     remedy: ClassVar[str] = "Send the `id` of the last event you saw as `Last-Event-ID` or `after`, or neither."
+
+
+class LoadFrames(Protocol):
+    """How busy everything is, as frames; of what the database's sessions see, unless that is `everything`."""
+
+    def __call__(self, database: Database, *, everything: bool) -> AsyncGenerator[Frame, None]: ...
 
 
 Kinds = Annotated[list[str] | None, Query(max_length=20, description="Kinds or beginnings of kinds: `instance.`")]
@@ -58,16 +65,23 @@ async def list_events(
     subject_id: SubjectId = None,
     after: Annotated[int | None, Query(ge=0, description="Live feed: begin after this event.")] = None,
     last_event_id: Annotated[str | None, Header(description="The same, as browsers send it.")] = None,
+    loads: Annotated[bool, Query(description="Live feed: also frames `loads`, with how busy everything is.")] = False,
 ) -> Any:
     """The event log, newest first; with `Accept: text/event-stream` the live feed instead, oldest first.
 
     The feed's event ids are the events' `id`; a client that reconnects with the last one misses nothing and sees
-    nothing twice. Without one it begins with the present.
+    nothing twice. Without one it begins with the present. Frames `loads` have no id and no memory: the first tells of
+    everything, each later one of what has changed since.
     """
     wanted = queries.EventFilter(tuple(kind or ()), subject_kind, subject_id)
     if "text/event-stream" in request.headers.get("accept", ""):
         start = _event_id(last_event_id) if last_event_id is not None else after
-        return stream_response(streams, _frames(database, clock, wanted, start))
+        happened = _frames(database, clock, wanted, start)
+        if not loads:
+            return stream_response(streams, happened)
+        measured: LoadFrames = request.app.state.load_frames
+        everything = database is edge_of(request).database
+        return stream_response(streams, merge(happened, measured(database, everything=everything)))
     async with database.read() as session:
         rows, next_cursor = await page.keyset(session, wanted.select(), Event.id, descending=True)
     return Page(items=[EventOut.model_validate(row) for row in rows], next_cursor=next_cursor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from hytopus.brain.activity.models import Event
@@ -16,6 +17,8 @@ LOOK_AGAIN_SECONDS: Final = 1.0
 GAP_SECONDS: Final = 5.0
 """PostgreSQL hands out numbers before commit, so a lower number can appear after a higher one. A missing number is
 waited for this long; longer means its transaction was undone."""
+SETTLED_SECONDS: Final = 600.0
+"""Before events this old nothing is waited for: what is missing there was undone, or deleted after its time."""
 
 
 async def follow(
@@ -40,7 +43,7 @@ async def _look(
     """The wanted events, the number everything up to which has been seen, and whether there is more at once."""
     async with database.read() as session:
         ids = await event_ids(session, after=cursor, limit=BATCH)
-        whole = ids if gap is None else gap.passable(cursor, ids)
+        whole = [number for number, _ in ids] if gap is None else gap.passable(cursor, ids)
         if not whole:
             return (), cursor, False
         events = await events_between(session, wanted, after=cursor, upto=whole[-1])
@@ -54,13 +57,15 @@ class _Gap:
         self._clock = clock
         self._missing: tuple[int, float] | None = None
 
-    def passable(self, cursor: int, ids: Sequence[int]) -> Sequence[int]:
+    def passable(self, cursor: int, ids: Sequence[tuple[int, datetime]]) -> Sequence[int]:
         """The beginning of `ids` that nothing can be inserted into any more."""
-        for index, number in enumerate(ids):
-            if number != cursor + 1 and not self._given_up(cursor + 1):
-                return ids[:index]
+        settled = self._clock.now() - timedelta(seconds=SETTLED_SECONDS)
+        numbers = [number for number, _ in ids]
+        for index, (number, at) in enumerate(ids):
+            if number != cursor + 1 and at > settled and not self._given_up(cursor + 1):
+                return numbers[:index]
             cursor = number
-        return ids
+        return numbers
 
     def _given_up(self, number: int) -> bool:
         now = self._clock.monotonic()

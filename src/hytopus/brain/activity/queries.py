@@ -38,11 +38,11 @@ async def newest_event(session: AsyncSession) -> int:
     return await session.scalar(select(func.max(Event.id)), execution_options=EVERYTHING) or 0
 
 
-async def event_ids(session: AsyncSession, *, after: int, limit: int) -> Sequence[int]:
-    """Numbers of the events after `after`, in order, whatever they are about and whoever may see them."""
-    wanted = select(Event.id).where(Event.id > after).order_by(Event.id).limit(limit)
-    found = await session.scalars(wanted, execution_options=EVERYTHING)
-    return found.all()
+async def event_ids(session: AsyncSession, *, after: int, limit: int) -> Sequence[tuple[int, datetime]]:
+    """Numbers and times of the events after `after`, in order, whatever they are about and whoever may see them."""
+    wanted = select(Event.id, Event.at).where(Event.id > after).order_by(Event.id).limit(limit)
+    found = await session.execute(wanted, execution_options=EVERYTHING)
+    return [(number, at) for number, at in found]
 
 
 async def events_between(session: AsyncSession, wanted: EventFilter, *, after: int, upto: int) -> Sequence[Event]:

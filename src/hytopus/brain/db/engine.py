@@ -5,6 +5,7 @@ Never hold a session over a network call: on SQLite a write session *is* the loc
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from copy import copy
@@ -55,6 +56,8 @@ class Database:
         self.writer = writer
         self._group_writer = group_writer
         self._prepare: Callable[[AsyncSession], None] = _as_it_is
+        self.observe_write: Callable[[float], None] = lambda seconds: None
+        """Told how long each transaction took, from asking for it until it was durable."""
 
     @property
     def dialect(self) -> str:
@@ -100,6 +103,7 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A session that commits when the context is left without an error; then runs the after-commit hooks."""
+        began = time.monotonic()
         if self._group_writer is not None:
             async with self._group_writer.unit() as session:
                 session.info["signals"] = self.signals
@@ -113,6 +117,7 @@ class Database:
                 yield session
                 await _finish(session)
                 await session.commit()
+        self.observe_write(time.monotonic() - began)
         for hook in session.info.pop(_HOOKS, ()):
             hook()
 

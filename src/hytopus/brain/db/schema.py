@@ -9,9 +9,10 @@ from hytopus.brain.backups import models as backups
 from hytopus.brain.brains import models as brains
 from hytopus.brain.crashes import models as crashes
 from hytopus.brain.db import models as db
+from hytopus.brain.history import models as history
 from hytopus.brain.http import models as http
 from hytopus.brain.instances import models as instances
 from hytopus.brain.nodes import models as nodes
 from hytopus.brain.templates import models as templates
 
-FEATURES = (accounts, activity, authority, backups, brains, crashes, db, http, instances, nodes, templates)
+FEATURES = (accounts, activity, authority, backups, brains, crashes, db, history, http, instances, nodes, templates)

@@ -22,6 +22,7 @@ from hytopus.brain.nodes import commands as nodes
 from hytopus.brain.nodes import queries as node_queries
 from hytopus.brain.nodes import sessions as node_sessions
 from hytopus.brain.nodes.errors import NodeIdentityInUse, NodeNotFound
+from hytopus.brain.nodes.live import PROGRESS, Progress
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.wire.channel import BrainChannel, LinkClosed
@@ -36,6 +37,7 @@ from hytopus.wire.messages import (
     InstanceReport,
     LeaseRenewed,
     NodeMessage,
+    NodeStatus,
     Refused,
     RegisterNode,
     RenewUrls,
@@ -198,6 +200,8 @@ class _Session:
                 if message.number:
                     await self._renew_lease(message.number)
             case InstanceReport():
+                if message.status is NodeStatus.PREPARING:
+                    self._gateway.database.signals.publish(PROGRESS, Progress.of(message))
                 await self._reports.put(message)
             case Answer():
                 self._live.answered(message)

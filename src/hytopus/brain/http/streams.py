@@ -20,6 +20,7 @@ from hytopus.kit.logs import get_logger
 log = get_logger(__name__)
 
 HEARTBEAT_SECONDS: Final = 15.0
+_AHEAD: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,33 @@ def stream_response(streams: Streams, frames: AsyncGenerator[Frame, None]) -> Re
     A `HytopusError` raised by `frames` ends the stream with an event `problem`.
     """
     return _EventStream(streams, frames)
+
+
+async def merge(*sources: AsyncGenerator[Frame, None]) -> AsyncGenerator[Frame, None]:
+    """Frames of several sources as they come, until one of them ends or raises; then all are closed."""
+    frames: asyncio.Queue[Frame] = asyncio.Queue(_AHEAD)
+    pumps = [asyncio.create_task(_pump(source, frames)) for source in sources]
+    try:
+        while True:
+            coming = asyncio.create_task(frames.get())
+            try:
+                await asyncio.wait({coming, *pumps}, return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    break
+                yield coming.result()
+            finally:
+                coming.cancel()
+        next(pump for pump in pumps if pump.done()).result()
+    finally:
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+
+
+async def _pump(source: AsyncGenerator[Frame, None], frames: asyncio.Queue[Frame]) -> None:
+    async with aclosing(source):
+        async for frame in source:
+            await frames.put(frame)
 
 
 async def _send(send: Send, body: bytes, *, more: bool = True) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import with_loader_criteria
@@ -25,6 +27,16 @@ def narrowed(database: Database, scope: Scope) -> Database:
         narrow(session, scope, criteria)
 
     return database.prepared(prepare)
+
+
+async def seen_of(
+    database: Database, node_ids: Collection[str], instance_ids: Collection[str]
+) -> tuple[set[str], set[str]]:
+    """Those of the nodes and instances that the database's sessions see."""
+    async with database.read() as session:
+        nodes = await session.scalars(select(Node.id).where(Node.id.in_(node_ids)))
+        instances = await session.scalars(select(Instance.id).where(Instance.id.in_(instance_ids)))
+        return set(nodes), set(instances)
 
 
 def _seen(scope: Scope) -> ColumnElement[bool]:

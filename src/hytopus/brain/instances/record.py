@@ -38,6 +38,7 @@ PASSING: Final = frozenset(
         "log_tail",
         "timings_ms",
         "players",
+        "start_began_at",
         "started_at",
     }
 )

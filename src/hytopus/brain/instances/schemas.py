@@ -194,6 +194,9 @@ class MoveOut(Output):
 class UsageOut(Output):
     cpu_percent: float
     memory_mb: float
+    network_in: float = 0.0
+    network_out: float = 0.0
+    """Bytes a second."""
 
 
 class WaitingOut(Output):
@@ -275,7 +278,7 @@ class InstanceOut(InstanceSummary):
         settings: InstanceSettings,
         usage: InstanceUsage | None = None,
     ) -> InstanceOut:
-        used = UsageOut(cpu_percent=usage.cpu_percent, memory_mb=usage.memory_mb) if usage is not None else None
+        used = UsageOut.model_validate(usage) if usage is not None else None
         return cls(
             **_summary(instance, node, leases),
             **{key: getattr(instance, key) for key in _COPIED},

@@ -166,6 +166,8 @@ def advance(
     if to not in TRANSITIONS[instance.state]:
         raise IllegalTransition(instance=instance.name, current=instance.state.value, to=to.value)
     before, instance.state, instance.state_since = instance.state, to, at
+    if to is State.PREPARING or (to is State.STARTING and before is not State.PREPARING):
+        instance.start_began_at = at
     if problem is not None:
         instance.problem = dict(problem)
     if to in (State.PREPARING, State.STARTING):
@@ -175,6 +177,13 @@ def advance(
     if to not in (State.RUNNING, State.LOST):
         instance.players = []
     _tell(session, instance, before, at=at, why=why, actor=actor)
+
+
+def _took(instance: Instance, before: State, at: datetime) -> dict[str, Any]:
+    """How long the start took that has just ended well, in milliseconds."""
+    if instance.state is not State.RUNNING or before is not State.STARTING or instance.start_began_at is None:
+        return {}
+    return {"took_ms": round((at - instance.start_began_at).total_seconds() * 1000)}
 
 
 def _tell(session: AsyncSession, instance: Instance, before: State, *, at: datetime, why: str, actor: Actor) -> None:
@@ -196,6 +205,7 @@ def _tell(session: AsyncSession, instance: Instance, before: State, *, at: datet
             "generation": instance.generation,
             "node_id": instance.node_id,
             "problem": problem and problem["code"],
+            **_took(instance, before, at),
         },
     )
     log.info(

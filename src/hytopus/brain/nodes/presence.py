@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from hytopus.brain.db.signals import Signals
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.kit.clock import Clock
 from hytopus.wire.messages import Heartbeat, InstanceUsage, NodeLoad
+
+LOAD: Final = "load"
+"""Signal: the node of this id has sent a heartbeat. It says nothing that lasts, so listeners may skip any of them."""
 
 
 @dataclass(slots=True)
@@ -23,6 +27,7 @@ class _Seen:
     interval: float
     connected: bool = True
     load: NodeLoad | None = None
+    skew_s: float = 0.0
     usage: Mapping[str, InstanceUsage] = field(default_factory=dict)
     beat: Heartbeat | None = None
     shared: bool = False
@@ -76,6 +81,9 @@ class Presence:
     def found_elsewhere(self, nodes: Mapping[str, Elsewhere]) -> None:
         """All nodes whose last session was another Brain's; wakes the scheduler when one is able to take more."""
         before, self._elsewhere = self._elsewhere, dict(nodes)
+        for node_id, found in nodes.items():
+            if found.beat is not None and (node_id not in before or before[node_id].at != found.at):
+                self._signals.publish(LOAD, node_id)
         if any(_differs(before.get(node_id), found) for node_id, found in nodes.items()):
             self._signals.publish("placement")
 
@@ -99,6 +107,8 @@ class Presence:
         seen.beat, seen.shared = beat, False
         seen.at, seen.connected = self._clock.now(), True
         seen.usage = {usage.instance_id: usage for usage in beat.usage}
+        seen.skew_s = _skew(beat.at, seen.at)
+        self._signals.publish(LOAD, node_id)
         if before is None or _placement_view(before) != _placement_view(beat.load):
             self._signals.publish("placement")
 
@@ -135,6 +145,23 @@ class Presence:
         loads = {node_id: self.load(node_id) for node_id in (*self._nodes, *self._elsewhere)}
         return {node_id: load for node_id, load in loads.items() if load is not None}
 
+    def clock_skew(self, node_id: str) -> float:
+        """Seconds by which its clock was ahead of this one, the way of its last heartbeat included."""
+        seen = self._nodes.get(node_id)
+        return 0.0 if seen is None else seen.skew_s
+
+    def usages(self, node_id: str) -> Mapping[str, InstanceUsage]:
+        """What its instances used when it last spoke, by their ids."""
+        found = self._elsewhere.get(node_id)
+        if found is not None and found.beat is not None:
+            return {usage.instance_id: usage for usage in found.beat.usage}
+        seen = self._nodes.get(node_id)
+        return {} if seen is None else seen.usage
+
+    def players(self, node_id: str) -> int:
+        """How many players it had when it last spoke."""
+        return sum(usage.players for usage in self.usages(node_id).values())
+
     def usage(self, node_id: str | None, instance_id: str) -> InstanceUsage | None:
         """What an instance used when its node last spoke."""
         if node_id is None:
@@ -159,6 +186,14 @@ def _differs(before: Elsewhere | None, now: Elsewhere) -> bool:
     if now.beat is None or not now.connected:
         return False
     return before is None or before.beat is None or _placement_view(before.beat.load) != _placement_view(now.beat.load)
+
+
+def _skew(said: str, heard: datetime) -> float:
+    try:
+        moment = datetime.fromisoformat(said)
+    except ValueError:
+        return 0.0
+    return (moment - heard).total_seconds() if moment.tzinfo else 0.0
 
 
 def _placement_view(load: NodeLoad) -> tuple[bool, tuple[int, ...]]:

@@ -14,6 +14,7 @@ from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.states import NodeState
 from hytopus.brain.placement.room import Room
+from hytopus.wire.messages import NodeLoad
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
@@ -108,6 +109,18 @@ class LoadOut(Output):
     s3_bytes: int
     foreign_ports: list[int]
     engine_up: bool
+    memory_total_mb: int
+    disk_total_mb: int
+    network_in: float
+    network_out: float
+    """Bytes a second."""
+    s3_errors: int
+    cache_evictions: int
+    players: int = 0
+
+    @classmethod
+    def of(cls, load: NodeLoad, *, players: int) -> LoadOut:
+        return cls.model_validate({**asdict(load), "players": players})
 
 
 class NodeOut(Output):
@@ -163,7 +176,7 @@ class NodeOut(Output):
                 disk_mb=room.used_disk_mb,
                 ports=len(room.leased_ports),
             ),
-            load=LoadOut.model_validate(asdict(load)) if load is not None else None,
+            load=LoadOut.of(load, players=presence.players(node.id)) if load is not None else None,
             last_seen=presence.last_seen(node.id) if connected else node.last_seen,
             instances=dict(instances),
         )

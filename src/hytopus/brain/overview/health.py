@@ -43,8 +43,10 @@ async def readyz(request: Request) -> JSONResponse:
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Prometheus' text format."""
-    loads = request.app.state.presence.loads()
-    return Response(await exposition(edge_of(request), loads), media_type=CONTENT_TYPE_LATEST)
+    state = request.app.state
+    sessions = len(state.gateway.sessions) if hasattr(state, "gateway") else 0
+    text = await exposition(edge_of(request), state.presence, sessions=sessions)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
 async def _database(database: Database) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -17,33 +17,44 @@ from hytopus.brain.brains.fleet import is_alive
 from hytopus.brain.brains.models import Brain
 from hytopus.brain.db.time import database_now
 from hytopus.brain.http.edge import Edge
+from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.states import NodeState
-from hytopus.brain.overview.queries import Overview, overview
+from hytopus.brain.overview.queries import Overview, overview, waiting_since
 from hytopus.wire.messages import NodeLoad
 
 _LOADS: Final = (
     ("cpu_percent", "gauge", "How busy the node's processors are."),
     ("memory_used_mb", "gauge", "Memory in use on the node."),
+    ("memory_total_mb", "gauge", "Memory of the node."),
     ("disk_free_mb", "gauge", "Free disk space of the node."),
+    ("disk_total_mb", "gauge", "Size of the file system that holds the node's data."),
+    ("network_in", "gauge", "Bytes a second the node receives."),
+    ("network_out", "gauge", "Bytes a second the node sends."),
+    ("engine_up", "gauge", "1 while the node's Docker Engine answers."),
     ("cache_bytes", "gauge", "Size of the node's template cache."),
     ("cache_versions", "gauge", "Template versions in the node's cache."),
     ("cache_hits", "counter", "Template versions taken from the node's cache."),
     ("cache_misses", "counter", "Template versions the node had to fetch."),
+    ("cache_evictions", "counter", "Template versions that left the node's cache for its size or their age."),
     ("s3_requests", "counter", "Requests the node made to the object store."),
     ("s3_bytes", "counter", "Bytes the node fetched from the object store."),
+    ("s3_errors", "counter", "Requests of the node to the object store that came to nothing."),
 )
 
 
-async def exposition(edge: Edge, loads: Mapping[str, NodeLoad]) -> bytes:
-    """All metrics in Prometheus' text format. `loads` is what each node's last heartbeat said, by node id."""
+async def exposition(edge: Edge, presence: Presence, *, sessions: int = 0) -> bytes:
+    """All metrics in Prometheus' text format. `sessions` of nodes stand at this Brain."""
     async with edge.database.read() as session:
-        numbers, backups = await overview(session), await standing(session)
+        numbers, backups, waiting = await overview(session), await standing(session), await waiting_since(session)
         brains = list(await session.scalars(select(Brain)))
         now = await database_now(session, edge.clock)
+    loads = presence.loads()
+    families = [*_counts(numbers), *_nodes(numbers, loads), *_edge(edge), *_backups(backups), *_brains(brains, now)]
+    families += _waiting(waiting, edge.clock.now())
+    families += _players(numbers, presence)
+    families.append(GaugeMetricFamily("hytopus_node_sessions", "Sessions of nodes with this Brain.", value=sessions))
     registry = CollectorRegistry()
-    registry.register(
-        _Once([*_counts(numbers), *_nodes(numbers, loads), *_edge(edge), *_backups(backups), *_brains(brains, now)])
-    )
+    registry.register(_Once(families))
     return generate_latest(edge.metrics.registry) + generate_latest(registry)
 
 
@@ -97,6 +108,22 @@ def _brains(brains: Iterable[Brain], now: datetime) -> Iterator[Metric]:
     yield alive
 
 
+def _players(numbers: Overview, presence: Presence) -> Iterator[Metric]:
+    players = GaugeMetricFamily("hytopus_node_players", "Players on the node.", labels=["node"])
+    for node in numbers.nodes:
+        players.add_metric([node.name], presence.players(node.id))
+    yield players
+
+
+def _waiting(since: Sequence[datetime], now: datetime) -> Iterator[Metric]:
+    """Instances that are to run and for which no node has room."""
+    longest = max((now - at for at in since), default=timedelta())
+    yield GaugeMetricFamily("hytopus_instances_waiting", "Instances that wait for a node.", value=len(since))
+    yield GaugeMetricFamily(
+        "hytopus_instances_waiting_seconds", "How long the first of them has waited.", value=longest.total_seconds()
+    )
+
+
 def _edge(edge: Edge) -> Iterator[Metric]:
     requests = CounterMetricFamily(
         "hytopus_s3_requests", "Requests of the Brain to the object store.", labels=["operation", "outcome"]
@@ -104,6 +131,14 @@ def _edge(edge: Edge) -> Iterator[Metric]:
     for (operation, outcome), count in edge.store.requests.items():
         requests.add_metric([operation, outcome], count)
     yield requests
+    traffic = CounterMetricFamily(
+        "hytopus_s3_bytes",
+        "Bytes of objects the Brain sent to and received from the object store.",
+        labels=["operation", "direction"],
+    )
+    for (operation, direction), count in edge.store.traffic.items():
+        traffic.add_metric([operation, direction], count)
+    yield traffic
     yield GaugeMetricFamily("hytopus_live_streams", "Live responses that are open.", value=edge.streams.open)
 
 

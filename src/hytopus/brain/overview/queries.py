@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.instances import queries as instances
-from hytopus.brain.instances.states import State
+from hytopus.brain.instances.models import Instance
+from hytopus.brain.instances.states import State, Wanted
 from hytopus.brain.nodes import queries as nodes
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.states import NodeState
@@ -25,6 +28,12 @@ class Overview:
     instances_by_node: Mapping[str, Mapping[State, int]]
     templates: int
     template_versions: int
+
+
+async def waiting_since(session: AsyncSession) -> list[datetime]:
+    """Since when instances that are to run have waited for a node."""
+    waiting = select(Instance.state_since).where(Instance.state == State.REQUESTED, Instance.wanted == Wanted.RUNNING)
+    return list(await session.scalars(waiting))
 
 
 async def overview(session: AsyncSession) -> Overview:

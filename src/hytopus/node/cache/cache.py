@@ -20,6 +20,7 @@ from hytopus.node.cache import shelf
 from hytopus.node.cache.disk import LAYERS, Disk, new_link
 from hytopus.node.cache.download import Download, Downloaded, Listener, Owner, ProcessDownload, Progress
 from hytopus.node.cache.errors import ChecksumMismatch, is_full
+from hytopus.node.cache.eviction import Bounds, Kept, evicted
 from hytopus.node.cache.flights import Flights
 from hytopus.node.cache.source import LayerSource
 from hytopus.node.runtime.base import NoSpaceLeft
@@ -64,8 +65,13 @@ class CacheCounters:
     hits: int = 0
     misses: int = 0
     failures: int = 0
+    requests: int = 0
+    request_errors: int = 0
+    """Requests to the object store, and those of them that came to nothing."""
     bytes_fetched: int = 0
     fetch_seconds: float = 0.0
+    evictions: int = 0
+    """Versions that had to leave, for size or age."""
 
     @property
     def hit_rate(self) -> float:
@@ -157,6 +163,14 @@ class TemplateCache:
             self.disk.wake()
             return dropped.freed_bytes
 
+    async def evict(self, bounds: Bounds, *, in_use: AbstractSet[str]) -> list[Kept]:
+        """Let go of what has not been used for longest, as far as the bounds ask for it; returns what has gone."""
+        async with self._changing:
+            gone = await asyncio.to_thread(self._evict, bounds, in_use)
+            self.counters.evictions += len(gone)
+            self.disk.wake()
+            return gone
+
     async def contents(self) -> list[CachedLayer]:
         """Every version in the cache."""
         return await asyncio.to_thread(
@@ -184,7 +198,25 @@ class TemplateCache:
 
     def _find(self, source: LayerSource) -> CachedLayer | None:
         found = shelf.pointed(self.disk, source.template_id, source.version)
-        return self.layer(found[1]) if found and found[0] == source.checksum else None
+        layer = self.layer(found[1]) if found and found[0] == source.checksum else None
+        if layer:
+            shelf.touch(self.disk, layer.link)
+        return layer
+
+    def _evict(self, bounds: Bounds, in_use: AbstractSet[str]) -> list[Kept]:
+        links: dict[tuple[str, str], str] = {}
+        kept: list[Kept] = []
+        for template_id, version, link in shelf.pointers(self.disk):
+            if (layer := self.layer(link)) is None:
+                continue
+            links[template_id, version] = link
+            busy = link in in_use or self._held[template_id, version] > 0
+            kept.append(Kept(template_id, version, layer.bytes, shelf.used_at(self.disk, link), busy))
+        gone = list(evicted(kept, bounds, time.time()))
+        for each in gone:
+            shelf.forget(self.disk, each.template_id, each.version)
+        self._drop({links[each.template_id, each.version] for each in gone}, in_use)
+        return gone
 
     async def _fetch(self, source: LayerSource, report: Listener) -> CachedLayer:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -196,6 +228,8 @@ class TemplateCache:
                     raise
             except Exception:
                 self.counters.failures += 1
+                self.counters.requests += 1
+                self.counters.request_errors += 1
                 raise
         raise AssertionError("unreachable")
 
@@ -211,6 +245,8 @@ class TemplateCache:
                 limits=self._limits,
                 progress=report,
             )
+            self.counters.requests += downloaded.requests
+            self.counters.request_errors += downloaded.failed_requests
             self.counters.bytes_fetched += downloaded.received
             self.counters.fetch_seconds += time.monotonic() - began
             if downloaded.sha256 != source.checksum:

@@ -51,6 +51,8 @@ class Downloaded:
     files: int
     bytes: int
     entries: int
+    requests: int = 1
+    failed_requests: int = 0
 
 
 class Download(Protocol):
@@ -123,6 +125,9 @@ def _unpack_here(data: bytes, tree: Path, manifest: Path, owner: Owner, limits: 
     return Downloaded(hashlib.sha256(data).hexdigest(), len(data), result.files, result.size, len(result.entries))
 
 
+_OUTCOME: Final = ("sha256", "received", "files", "bytes", "entries", "requests", "failed_requests")
+
+
 async def _start(fds: list[int]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -152,7 +157,7 @@ async def _follow(
             raise _error(line["error"], line["params"], source)
         facts.update(line)
         if "sha256" in facts and "entries" in facts:
-            return Downloaded(facts["sha256"], facts["received"], facts["files"], facts["bytes"], facts["entries"])
+            return Downloaded(**{key: facts[key] for key in _OUTCOME})
         progress(Progress(source.template_id, source.version, facts["fetched"], source.size, facts["unpacked"]))
     raise errors.FetchFailed(layer=source.name, why=await _last_words(process))
 

@@ -66,7 +66,8 @@ def _fetch(job: dict[str, Any], address: Address) -> int:
     ring = Ring()
     child = fork(lambda: write_tree(ring, job["tree"], job["manifest"], limits))
     ring.be_producer()
-    reader = ObjectReader(RemoteObject(address, job["size"], layer=job["layer"], patience=job["patience"]))
+    remote = RemoteObject(address, job["size"], layer=job["layer"], patience=job["patience"])
+    reader = ObjectReader(remote)
     try:
         _decompress(reader, ring, limits)
     finally:
@@ -74,7 +75,12 @@ def _fetch(job: dict[str, Any], address: Address) -> int:
     _, status = os.waitpid(child, 0)
     if status:
         return 1
-    say(sha256=reader.hexdigest(), received=reader.received)
+    say(
+        sha256=reader.hexdigest(),
+        received=reader.received,
+        requests=remote.requests,
+        failed_requests=remote.failed_requests,
+    )
     return 0
 
 

@@ -19,6 +19,7 @@ class RemoteObject:
     def __init__(self, address: Address, size: int, *, layer: str, patience: float) -> None:
         self.address, self.size, self.patience = address, size, patience
         self._layer = layer
+        self.requests = self.failed_requests = 0
 
     def connect(self) -> Connection:
         return Connection(self.address)
@@ -28,6 +29,7 @@ class RemoteObject:
 
         Raises what cannot be helped by asking again, or `BadAnswer`.
         """
+        self.requests += 1
         response = connection.get(first, last)
         if response.status == 404:
             raise ObjectMissing(layer=self._layer)
@@ -74,6 +76,7 @@ class Patience:
     def failed(self, error: Exception) -> float:
         """Seconds to wait before the next attempt; raises `S3Unreachable` where there was no byte for too long."""
         now = time.monotonic()
+        self._remote.failed_requests += 1
         self._window_at, self._window = now, 0
         if now - self._progress_at > self._remote.patience:
             raise self._remote.unreachable(str(error) or type(error).__name__) from error

@@ -8,8 +8,10 @@ new one, while instances go on with the old one until they end.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,6 +114,20 @@ def pointers(disk: Disk) -> Iterator[tuple[str, str, str]]:
             yield folder.parent.name, folder.name, found[1]
         else:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def touch(disk: Disk, link: str) -> None:
+    """Remember that it was used now."""
+    with suppress(OSError):
+        os.utime(disk.root / LAYERS / link / _FACTS)
+
+
+def used_at(disk: Disk, link: str) -> float:
+    """When it was last used, or fetched; in seconds since 1970."""
+    try:
+        return (disk.root / LAYERS / link / _FACTS).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def links(disk: Disk) -> list[str]:

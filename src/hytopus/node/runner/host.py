@@ -46,6 +46,8 @@ class CacheNumbers:
     misses: int = 0
     s3_requests: int = 0
     s3_bytes: int = 0
+    s3_errors: int = 0
+    evictions: int = 0
 
 
 @dataclass(slots=True)

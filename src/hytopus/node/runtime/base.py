@@ -145,6 +145,9 @@ class Usage:
 
     cpu_percent: float
     memory_mb: float
+    network_in: float = 0.0
+    network_out: float = 0.0
+    """Bytes a second, as the server sees them; 0 where they cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

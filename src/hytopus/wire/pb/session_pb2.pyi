@@ -394,10 +394,15 @@ class InstanceUsage(_message.Message):
     CPU_PERCENT_FIELD_NUMBER: _builtins.int
     MEMORY_MB_FIELD_NUMBER: _builtins.int
     PLAYERS_FIELD_NUMBER: _builtins.int
+    NETWORK_IN_FIELD_NUMBER: _builtins.int
+    NETWORK_OUT_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     cpu_percent: _builtins.float
     memory_mb: _builtins.float
     players: _builtins.int
+    network_in: _builtins.float
+    """Bytes a second, as the server sees them."""
+    network_out: _builtins.float
     def __init__(
         self,
         *,
@@ -405,10 +410,12 @@ class InstanceUsage(_message.Message):
         cpu_percent: _builtins.float = ...,
         memory_mb: _builtins.float = ...,
         players: _builtins.int = ...,
+        network_in: _builtins.float = ...,
+        network_out: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "instance_id", b"instance_id", "memory_mb", b"memory_mb", "players", b"players"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "instance_id", b"instance_id", "memory_mb", b"memory_mb", "network_in", b"network_in", "network_out", b"network_out", "players", b"players"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -430,6 +437,12 @@ class NodeLoad(_message.Message):
     S3_BYTES_FIELD_NUMBER: _builtins.int
     FOREIGN_PORTS_FIELD_NUMBER: _builtins.int
     ENGINE_UP_FIELD_NUMBER: _builtins.int
+    MEMORY_TOTAL_MB_FIELD_NUMBER: _builtins.int
+    DISK_TOTAL_MB_FIELD_NUMBER: _builtins.int
+    NETWORK_IN_FIELD_NUMBER: _builtins.int
+    NETWORK_OUT_FIELD_NUMBER: _builtins.int
+    S3_ERRORS_FIELD_NUMBER: _builtins.int
+    CACHE_EVICTIONS_FIELD_NUMBER: _builtins.int
     cpu_percent: _builtins.float
     memory_used_mb: _builtins.int
     disk_free_mb: _builtins.int
@@ -441,6 +454,13 @@ class NodeLoad(_message.Message):
     s3_requests: _builtins.int
     s3_bytes: _builtins.int
     engine_up: _builtins.bool
+    memory_total_mb: _builtins.int
+    disk_total_mb: _builtins.int
+    network_in: _builtins.float
+    """Bytes a second over all network interfaces but the loopback."""
+    network_out: _builtins.float
+    s3_errors: _builtins.int
+    cache_evictions: _builtins.int
     @_builtins.property
     def foreign_ports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Ports of the pool that something else on the node uses."""
@@ -460,10 +480,16 @@ class NodeLoad(_message.Message):
         s3_bytes: _builtins.int = ...,
         foreign_ports: _abc.Iterable[_builtins.int] | None = ...,
         engine_up: _builtins.bool = ...,
+        memory_total_mb: _builtins.int = ...,
+        disk_total_mb: _builtins.int = ...,
+        network_in: _builtins.float = ...,
+        network_out: _builtins.float = ...,
+        s3_errors: _builtins.int = ...,
+        cache_evictions: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_bytes", b"cache_bytes", "cache_hits", b"cache_hits", "cache_misses", b"cache_misses", "cache_versions", b"cache_versions", "cpu_percent", b"cpu_percent", "disk_free_mb", b"disk_free_mb", "engine_up", b"engine_up", "foreign_ports", b"foreign_ports", "memory_used_mb", b"memory_used_mb", "running", b"running", "s3_bytes", b"s3_bytes", "s3_requests", b"s3_requests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_bytes", b"cache_bytes", "cache_evictions", b"cache_evictions", "cache_hits", b"cache_hits", "cache_misses", b"cache_misses", "cache_versions", b"cache_versions", "cpu_percent", b"cpu_percent", "disk_free_mb", b"disk_free_mb", "disk_total_mb", b"disk_total_mb", "engine_up", b"engine_up", "foreign_ports", b"foreign_ports", "memory_total_mb", b"memory_total_mb", "memory_used_mb", b"memory_used_mb", "network_in", b"network_in", "network_out", b"network_out", "running", b"running", "s3_bytes", b"s3_bytes", "s3_errors", b"s3_errors", "s3_requests", b"s3_requests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

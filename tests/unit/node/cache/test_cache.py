@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hytopus.layers.rules import BadTemplateRules
 from hytopus.node.cache.cache import TemplateCache
 from hytopus.node.cache.disk import Disk
 from hytopus.node.cache.errors import BadCacheRoot, ChecksumMismatch, ObjectMissing
+from hytopus.node.cache.eviction import Bounds, Kept, evicted
 from tests.services.waiting import eventually
 from tests.unit.layers.trees import File, Folder
 from tests.unit.node.cache.layers import WatchedDownload, left_over, new_cache
@@ -230,3 +232,34 @@ async def test_housekeeping_deletes_and_makes_durable(cache: TemplateCache, down
 async def test_a_root_that_mount_options_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadCacheRoot):
         TemplateCache(tmp_path / "a:b", owner=None)
+
+
+def _names(kept: list[Kept], bounds: Bounds) -> list[str]:
+    return [each.template_id for each in evicted(kept, bounds, now=1000)]
+
+
+def test_what_was_not_used_for_longest_leaves_first() -> None:
+    kept = [Kept("new", "1", 40, 900), Kept("old", "1", 40, 100), Kept("busy", "1", 40, 50, busy=True)]
+    assert _names(kept, Bounds()) == []
+    assert _names(kept, Bounds(bytes=90)) == ["old"]
+    assert _names(kept, Bounds(bytes=10)) == ["old", "new"], "never what is in use, whatever the bounds"
+    assert _names(kept, Bounds(age_s=500)) == ["old"]
+
+
+async def test_a_full_cache_lets_go_of_what_nobody_uses(cache: TemplateCache, download: WatchedDownload) -> None:
+    old, used, fresh = [await cache.ensure(download.add(name, {"a": File(b"123")})) for name in ("old", "used", "new")]
+    for age, layer in enumerate((fresh, used, old), start=1):
+        os.utime(cache.disk.root / "l" / layer.link / "facts.json", (1e9 - age, 1e9 - age))
+    gone = await cache.evict(Bounds(bytes=4), in_use={used.link})
+    assert [each.template_id for each in gone] == ["old", "new"]
+    assert [layer.link for layer in await cache.contents()] == [used.link]
+    assert used.tree.exists()
+    assert cache.counters.evictions == 2
+
+
+async def test_a_hit_makes_a_version_young_again(cache: TemplateCache, download: WatchedDownload) -> None:
+    source = download.add("base", {"a": File(b"1")})
+    layer = await cache.ensure(source)
+    os.utime(cache.disk.root / "l" / layer.link / "facts.json", (1e9, 1e9))
+    await cache.ensure(source)
+    assert await cache.evict(Bounds(age_s=3600), in_use=frozenset()) == []

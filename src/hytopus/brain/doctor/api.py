@@ -1,0 +1,57 @@
+"""The route of the doctor."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from fastapi import Request
+
+from hytopus.brain.doctor.checks import CHECKS
+from hytopus.brain.doctor.gather import gather
+from hytopus.brain.http.dependencies import EdgeDep
+from hytopus.brain.http.routing import feature_router
+from hytopus.brain.http.schemas import Output
+from hytopus.brain.nodes.remote import PresenceDep
+from hytopus.kit.findings import Severity, examine
+
+router = feature_router("doctor")
+
+
+class FindingOut(Output):
+    code: str
+    severity: Severity
+    subject: str
+    """What it is about, as people call it."""
+    what: str
+    evidence: str
+    remedy: str
+    link: str
+    """`node:ID` or `instance:ID` where there is a page about it."""
+
+
+class DoctorOut(Output):
+    at: datetime
+    checks: int
+    """How many known problems were looked for."""
+    findings: list[FindingOut]
+    """The worst first."""
+
+
+@router.get("/doctor")
+async def get_doctor(request: Request, edge: EdgeDep, presence: PresenceDep) -> DoctorOut:
+    """Look for every known problem that needs a person; each comes with its remedy."""
+    state = request.app.state
+    certificates = getattr(state, "own_certificates", tuple)
+    backups = getattr(state, "backups", None)
+    facts = await gather(
+        edge.database,
+        presence,
+        edge.store,
+        edge.clock,
+        writes=edge.metrics.writes,
+        certificates=await asyncio.to_thread(certificates),
+        backup_every_h=backups.settings.every_hours if backups else 24.0,
+    )
+    findings = [FindingOut.model_validate(finding) for finding in examine(facts, CHECKS)]
+    return DoctorOut(at=facts.now, checks=len(CHECKS), findings=findings)

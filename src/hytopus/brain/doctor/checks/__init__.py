@@ -1,0 +1,49 @@
+"""One file for each known problem; a check is a plain function of the facts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hytopus.brain.doctor.checks import (
+    admins,
+    backup,
+    brain_certificate,
+    cache_size,
+    clock_skew,
+    cordoned,
+    crash_loops,
+    database,
+    engine_down,
+    memory,
+    node_certificate,
+    node_disk,
+    node_offline,
+    old_engine,
+    ports,
+    slow_directories,
+    store,
+    versions,
+    waiting,
+)
+
+CHECKS: Final = (
+    admins.check,
+    backup.check,
+    brain_certificate.check,
+    cache_size.check,
+    clock_skew.check,
+    cordoned.check,
+    crash_loops.check,
+    database.check,
+    engine_down.check,
+    memory.check,
+    node_certificate.check,
+    node_disk.check,
+    node_offline.check,
+    old_engine.check,
+    ports.check,
+    slow_directories.check,
+    store.check,
+    versions.check,
+    waiting.check,
+)

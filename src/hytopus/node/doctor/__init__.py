@@ -1,0 +1,1 @@
+"""Known problems of a machine as a node, each with its remedy."""
