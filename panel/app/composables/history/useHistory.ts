@@ -1,7 +1,10 @@
 /** Measurements over a range of time: loaded, kept fresh while somebody looks, and, for the last hour, extended live. */
 import type { HistoryOut } from '~/api'
 
-export function useHistory(read: (range: TimeRange) => Promise<HistoryOut>, live?: (frame: LoadFrame) => Record<string, number> | undefined) {
+export function useHistory(
+  read: (range: TimeRange) => Promise<HistoryOut>,
+  live?: (frame: LoadFrame) => Record<string, number> | undefined,
+) {
   const range = ref<TimeRange>('1h')
   const history = shallowRef<HistoryOut | null>(null)
   const problem = shallowRef<ApiProblem | null>(null)
