@@ -325,6 +325,7 @@ async def open_cluster(*, seed: int = 0) -> AsyncIterator[Cluster]:
                         await cluster.kill_agent(node)
                         await node.machine.runtime.close()
                     await cluster.kill_brain()
+                    await cluster.clock.settle()  # what was cancelled closes its database sessions
     finally:
         structlog.configure(**configured)
 

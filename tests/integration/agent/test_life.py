@@ -6,13 +6,17 @@ import asyncio
 import json
 import socket
 from contextlib import aclosing
+from typing import Final
 
 import pytest
 
+from hytopus.games.restart import RestartOn, RestartPolicy
 from hytopus.wire.messages import DestroyInstance, NodeStatus, StartInstance, StopInstance
 from tests.integration.agent.conftest import Node
 
 pytestmark = pytest.mark.docker
+
+NEVER: Final = RestartPolicy(on=RestartOn.NEVER)
 
 
 async def test_from_layers_to_players_to_nothing(node: Node) -> None:
@@ -69,16 +73,34 @@ async def test_changes_survive_a_stop_and_a_start(node: Node) -> None:
 
 @pytest.mark.parametrize(
     ("line", "status", "kind"),
-    [("crash 3", "failed", "crash"), ("exit 8", "stopped", "restart"), ("exit 7", "failed", "configuration")],
+    [("crash 3", "failed", "crash"), ("exit 0", "stopped", "clean"), ("exit 7", "failed", "configuration")],
 )
 async def test_servers_that_end_by_themselves(node: Node, line: str, status: str, kind: str) -> None:
-    assignment = node.assignment()
+    assignment = node.assignment(game={"restart": NEVER})
     await node.running(assignment)
     await node.agent.send_line(assignment.instance_id, line)
     report = await node.expect(assignment.instance_id, NodeStatus(status))
     assert report.exit_kind == kind
     assert report.exit_code == int(line.split()[1])
     assert bool(report.log_tail) is (status == "failed")
+
+
+async def test_a_server_that_asks_to_be_started_again(node: Node) -> None:
+    assignment = node.assignment(game={"restart": NEVER})
+    await node.running(assignment)
+    await node.agent.send_line(assignment.instance_id, "exit 8")
+    report = await node.expect(assignment.instance_id, NodeStatus.STARTING)
+    assert (report.exit_code, report.exit_kind) == (8, "restart")
+    await node.expect(assignment.instance_id, NodeStatus.RUNNING)
+
+
+async def test_a_server_that_crashes_is_started_again(node: Node) -> None:
+    assignment = node.assignment()
+    await node.running(assignment)
+    await node.agent.send_line(assignment.instance_id, "crash 3")
+    report = await node.expect(assignment.instance_id, NodeStatus.STARTING)
+    assert (report.exit_code, report.exit_kind) == (3, "crash")
+    await node.expect(assignment.instance_id, NodeStatus.RUNNING)
 
 
 async def test_a_server_that_ends_at_once(node: Node) -> None:
@@ -95,6 +117,7 @@ async def test_a_server_that_ends_at_once(node: Node) -> None:
 async def test_a_server_that_never_becomes_ready(node: Node) -> None:
     game = {
         "environment": {"STANDIN_NEVER_READY": "1"},
+        "restart": NEVER,
         "ready": node.game.ready.model_copy(update={"timeout": 1.0}),
     }
     assignment = node.assignment(game=game)
@@ -119,7 +142,7 @@ async def test_a_server_that_ignores_the_stop(node: Node) -> None:
 
 
 async def test_a_container_that_is_removed_behind_our_back(node: Node) -> None:
-    assignment = node.assignment()
+    assignment = node.assignment(game={"restart": NEVER})
     await node.running(assignment)
     await node.runtime.remove(assignment.instance_id)
     report = await node.expect(assignment.instance_id, NodeStatus.FAILED)

@@ -18,6 +18,8 @@ from hytopus.brain.db.engine import Database
 from hytopus.brain.features import API, OUTSIDE
 from hytopus.brain.gateway.gateway import Gateway
 from hytopus.brain.gateway.reach import Reach
+from hytopus.brain.history.durations import Durations
+from hytopus.brain.history.recorder import Recorder
 from hytopus.brain.http.routing import PREFIX, MountedRoute, UnguardedRoute, mounted_routes
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.presence import Presence
@@ -39,6 +41,7 @@ async def world(sqlite: Database, store: MemoryStore, clock: StepClock, tmp_path
         "instance_settings": InstanceSettings(),
         "backups": Backups(await source_of(sqlite, store, tmp_path, clock), BackupSettings()),
         "authority": await Authority.open(tmp_path / "ca", clock=clock),
+        "recorder": Recorder(sqlite, presence, clock, Durations({})),
     }
     async with open_world(sqlite, store, clock, features=API, outside=OUTSIDE, extra=extra) as opened:
         yield opened

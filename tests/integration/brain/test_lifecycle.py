@@ -290,7 +290,7 @@ async def test_what_was_prepared_on_a_vanished_node_goes_elsewhere_and_its_copy_
     moved = await brain.get()
     assert (moved.state, moved.node_id, moved.generation) == (State.PREPARING, new.id, 2)
     await brain.meets(old, report(instance, NodeStatus.PREPARED, generation=1, restored=True))
-    assert await brain.told(old) == [DestroyInstance(instance.id, 1)]
+    assert await brain.told(old) == [DestroyInstance(instance.id, 1, superseded=True)]
     await brain.hears(old, report(instance, NodeStatus.DESTROYED, generation=1))
     assert await brain.told(old) == []
     assert (await brain.get()).state is State.PREPARING
@@ -318,7 +318,7 @@ async def test_a_destroyed_instance_that_turns_up_is_destroyed_again(brain: Brai
     await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0)
     await brain.hears(node, report(running, NodeStatus.DESTROYED))
     await brain.meets(node, report(running, NodeStatus.RUNNING, restored=True))
-    assert await brain.told(node) == [DestroyInstance(running.id, 1)]
+    assert await brain.told(node) == [DestroyInstance(running.id, 1, superseded=True)]
 
 
 async def test_a_node_that_lost_what_it_had_prepared_prepares_it_again(brain: Brain) -> None:

@@ -165,7 +165,7 @@ async def test_a_stopped_world_goes_over_and_the_old_copy_last(moves: Moves) -> 
     assert await brain.told(old) == [], "it keeps its copy until the other has all of it"
     arrived = await brain.hears_status(new, NodeStatus.PREPARED)
     assert (arrived.state, arrived.node_id, arrived.move, arrived.ran) == (State.STOPPED, new.id, None, True)
-    assert await brain.told(old) == [DestroyInstance(instance.id, arrived.generation)]
+    assert await brain.told(old) == [DestroyInstance(instance.id, arrived.generation, superseded=True)]
     assert await moves.leases() == [new.id]
     assert await moves.swept() == {key}
     assert {"instance.move_requested", "instance.move_began", "instance.move_ended"} <= set(await brain.events())

@@ -62,7 +62,7 @@ async def test_without_a_world_it_is_replaced_after_a_grace_and_the_old_copy_des
     assert new.generation > old.generation
     await brain.meets(node, report(old, NodeStatus.RUNNING, restored=True))
     assert (await brain.get()).node_id == other.id
-    assert await brain.told(node) == [DestroyInstance(old.id, old.generation)]
+    assert await brain.told(node) == [DestroyInstance(old.id, old.generation, superseded=True)]
     await brain.hears(node, report(old, NodeStatus.DESTROYED))
     assert await leftovers(brain) == []
 
@@ -139,7 +139,7 @@ async def test_with_a_lease_it_is_replaced_when_declared_lost_and_not_before_the
     await brain.ask("destroy")
     await brain.hears_status(other, NodeStatus.STOPPED)
     await brain.hears(other, report(await brain.by_id(old), NodeStatus.DESTROYED))
-    assert await brain.told(node) == [DestroyInstance(old.id, old.generation)]
+    assert await brain.told(node) == [DestroyInstance(old.id, old.generation, superseded=True)]
 
 
 async def test_a_wall_clock_that_jumps_ahead_brings_nothing_forward(brain: Brain) -> None:
@@ -193,7 +193,7 @@ async def test_a_drain_sends_what_has_no_world_elsewhere(brain: Brain) -> None:
     assert (await brain.get()).state is State.STOPPING
     await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0, exit_kind="clean")
     await moved(brain, other)
-    assert await brain.told(node) == [DestroyInstance(instance.id, instance.generation)]
+    assert await brain.told(node) == [DestroyInstance(instance.id, instance.generation, superseded=True)]
 
 
 async def test_layers_and_games_say_whether_there_is_a_world(brain: Brain) -> None:

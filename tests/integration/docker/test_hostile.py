@@ -25,7 +25,8 @@ async def test_there_is_no_engine_no_device_and_no_neighbour_to_be_found(bench: 
         [ -e $path ] && echo found $path
     done
     busybox find / -xdev -name secret.txt 2> /dev/null
-    busybox cat /proc/1/environ 2> /dev/null | busybox tr '\\0' '\\n' | busybox grep -iE 'DOCKER|S3|KEY|HYTOPUS_NODE'
+    busybox cat /proc/1/environ 2> /dev/null | busybox tr '\\0' '\\n' |
+        busybox grep -iE '^[^=]*(DOCKER|S3|KEY|HYTOPUS_NODE)'
     busybox mount -t tmpfs none /mnt 2> /dev/null && echo mounted
     busybox chroot / true 2> /dev/null && echo changed root
     busybox mknod /data/disk b 8 0 2> /dev/null && echo made a device

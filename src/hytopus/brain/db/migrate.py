@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from hytopus.brain.db.engine import Database
@@ -39,4 +41,9 @@ def upgrade(connection: Connection, revision: str) -> None:
     """In a transaction that is somebody else's."""
     config = alembic_config()
     config.attributes["connection"] = connection
+    here = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if here is not None and here not in known:
+        log.warning("the schema is newer than this release; it is left as it is", schema=here)
+        return
     command.upgrade(config, revision)

@@ -84,6 +84,10 @@ class Sessions:
         """How many there are."""
         return len(self._live)
 
+    def __len__(self) -> int:
+        """How many nodes are connected."""
+        return len(self._live)
+
     def online(self, node_id: str) -> bool:
         session = self._live.get(node_id)
         return session is not None and session.stands
