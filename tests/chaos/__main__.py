@@ -21,10 +21,10 @@ from random import Random, SystemRandom
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos.cable import Cable
 from tests.chaos.faults import Faults, Site
 from tests.chaos.verdict import Finding, converge
 from tests.chaos.workload import Workload
+from tests.services.cable import Cable
 from tests.services.engine import PrivateEngine
 from tests.services.layers import write_layer
 from tests.services.postgres import PostgresProcess

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Final
 
-from tests.chaos.cable import Cable
+from tests.services.cable import Cable
 from tests.services.postgres import PostgresProcess
 from tests.services.stack import Stack
 from tests.services.waiting import eventually_sync

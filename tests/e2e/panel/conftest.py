@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -11,13 +14,30 @@ from hytopus.brain.panel.bundle import find
 from tests.e2e.panel.content import create_running, push_layers
 from tests.e2e.panel.visits import Panel
 from tests.services import chromium
+from tests.services.cable import Cable
+from tests.services.seaweed import S3
 from tests.services.stack import Stack
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    program = chromium.ensure_installed()
+def program(stack: Stack, s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Debian's Chromium in a network of its own: it drops its requests whenever an engine adds an interface."""
+    directory = tmp_path_factory.mktemp("chromium")
+    cable = Cable(directory, [stack.brain_ports[0], urlsplit(s3.endpoint).port or 80])
+    command = cable.within([str(chromium.ensure_installed())])
+    script = directory / "chromium"
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    script.chmod(0o755)
+    try:
+        cable.lay()
+        yield script
+    finally:
+        cable.remove()
+
+
+@pytest.fixture(scope="package")
+def browser(program: Path) -> Iterator[Browser]:
+    """Without a window."""
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=program, args=list(chromium.FLAGS))
         yield opened

@@ -20,7 +20,7 @@ _MARKED = "() => window.neverLoadedAnew === true"
 
 
 def test_a_folder_dropped_on_the_panel_becomes_a_template(panel: Panel, tmp_path: Path) -> None:
-    name = f"dropped-{uuid4().hex[:6]}"
+    name = f"dropped-x{uuid4().hex[:6]}"  # a number would be taken for the version
     files = {"config.json": CONFIG, **{f"assets/{n:03}.txt": f"{n}" * 200 for n in range(150)}}
     folder = write_layer(tmp_path / name, files, RULES)
     with panel.visit("operator", "/templates") as page:
@@ -44,6 +44,7 @@ def test_three_layers_become_a_server_that_answers(panel: Panel) -> None:
         for layer in ("panel-map", "panel-base", "panel-mode"):
             _add_layer(page, layer)
         _move_up(page, "panel-base")
+        expect(page.locator('[data-variable="GREETING"]')).to_be_visible()
         page.locator("[data-create]").click()
         expect(page.get_by_text("This value is needed.")).to_be_visible()
         page.locator('[data-variable="GREETING"]').fill("Welcome")
@@ -59,6 +60,7 @@ def test_three_layers_become_a_server_that_answers(panel: Panel) -> None:
 def test_files_say_which_layer_they_came_from(panel: Panel, running: str) -> None:
     instance = panel.stack.instance(running)["id"]
     with panel.visit("viewer", f"/instances/{instance}?tab=files") as page:
+        page.get_by_role("treeitem").filter(has_text="server").click()
         expect(page.get_by_text("readme.txt").first).to_be_visible()
         expect(page.get_by_text("panel-mode").first).to_be_visible()
 

@@ -12,7 +12,7 @@ from tests.e2e.panel.visits import PASSWORD, ROLES, Panel, fill_in, until_live
 pytestmark = [pytest.mark.docker, pytest.mark.s3, pytest.mark.timeout(120)]
 
 FOR_ADMINS = ("Audit log", "Users")
-FOR_EVERYBODY = ("Dashboard", "Instances", "Nodes", "Templates", "Events", "Settings")
+FOR_EVERYBODY = ("Dashboard", "Instances", "Nodes", "Templates", "Crashes", "Events", "Settings")
 
 
 def _links(page: Page) -> set[str]:

@@ -1,4 +1,4 @@
-"""A network namespace for the agent, and the cable to it."""
+"""A network namespace of its own, and the cable to it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.services.processes import Process
 
 
 class Cable:
-    """The only way between the agent and the rest. A cut loses packets silently, as a dead switch does."""
+    """The only way between what runs in the namespace and the rest. A cut loses packets silently, as in a dead switch."""
 
     def __init__(self, directory: Path, ports: Sequence[int]) -> None:
         tag = os.urandom(3).hex()
         self.namespace, self._inner, self._outer = f"hytopus-{tag}", f"hyi{tag}", f"hyo{tag}"
         net = f"10.{214 + os.getpid() % 20}.{os.getpid() // 20 % 250}"
         self._near, self._far = f"{net}.1", f"{net}.2"
-        module = [sys.executable, "-m", "tests.chaos.forward"]
+        module = [sys.executable, "-m", "tests.services.forward"]
         crossings = dict(zip(ports, free_ports(len(ports)), strict=True))
         outside = [f"{self._near}:{crossing}=127.0.0.1:{port}" for port, crossing in crossings.items()]
         inside = [f"127.0.0.1:{port}={self._near}:{crossing}" for port, crossing in crossings.items()]

@@ -1,6 +1,6 @@
-"""`python -m tests.chaos.forward LISTEN=TARGET …`: carries TCP connections, each pair as `host:port=host:port`.
+"""`python -m tests.services.forward LISTEN=TARGET …`: carries TCP connections, each pair as `host:port=host:port`.
 
-One end runs in the agent's network namespace and one outside, so that both sides keep their loopback addresses and the
+One end runs in a network namespace and one outside, so that both sides keep their loopback addresses and the
 only way between them is the cable that gets cut.
 """
 
