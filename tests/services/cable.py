@@ -15,7 +15,7 @@ from tests.services.processes import Process
 
 
 class Cable:
-    """The only way between what runs in the namespace and the rest. A cut loses packets silently, as in a dead switch."""
+    """The only way between what runs in the namespace and the rest. A cut loses packets silently."""
 
     def __init__(self, directory: Path, ports: Sequence[int]) -> None:
         tag = os.urandom(3).hex()
