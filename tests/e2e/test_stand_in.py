@@ -44,6 +44,10 @@ def base(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     return "stand-in-base@1"
 
 
+NEVER = {"on": "never"}
+"""A restart policy: whatever ends stays ended."""
+
+
 def create(stack: Stack, base: str, *, prefix: str = "s", **more: Any) -> str:
     name = f"{prefix}-{uuid4().hex[:8]}"
     stack.post("instances", {"name": name, "layers": [base], **more})
@@ -51,7 +55,8 @@ def create(stack: Stack, base: str, *, prefix: str = "s", **more: Any) -> str:
 
 
 def behaving(stack: Stack, base: str, behaviour: str, value: object = 1) -> str:
-    return create(stack, base, variables={"BEHAVIOUR": behaviour, "VALUE": str(value)})
+    variables = {"BEHAVIOUR": behaviour, "VALUE": str(value)}
+    return create(stack, base, variables=variables, restart_policy=NEVER)
 
 
 def container(stack: Stack, name: str) -> str:
@@ -113,7 +118,7 @@ def test_stop_is_clean_and_start_brings_the_same_world_back(stack: Stack, base: 
 
 
 def test_a_crash_is_a_failure_with_the_end_of_the_log(stack: Stack, base: str) -> None:
-    name = create(stack, base)
+    name = create(stack, base, restart_policy=NEVER)
     stack.until(name, "running")
     stack.post(f"instances/{name}/console", {"line": "crash 1"})
     failed = stack.until(name, "failed")
@@ -123,14 +128,15 @@ def test_a_crash_is_a_failure_with_the_end_of_the_log(stack: Stack, base: str) -
     stack.until(name, "running")
 
 
-def test_exit_8_asks_for_a_restart(stack: Stack, base: str) -> None:
+@pytest.mark.parametrize("line", ["exit 8", "crash 1"])
+def test_a_server_that_wants_to_or_crashes_is_started_again(stack: Stack, base: str, line: str) -> None:
     name = create(stack, base)
     first = stack.until(name, "running")
-    stack.post(f"instances/{name}/console", {"line": "exit 8"})
+    stack.post(f"instances/{name}/console", {"line": line})
 
     def again() -> bool:
         now = stack.instance(name)
-        return bool(now["state"] == "running" and now["generation"] > first["generation"])
+        return bool(now["state"] == "running" and now["started_at"] > first["started_at"])
 
     eventually_sync(again, timeout=30, what=f"a second start\n{stack.tails()}")
 
@@ -169,7 +175,7 @@ def test_a_server_that_ignores_stop_is_killed_after_its_grace(stack: Stack, base
 
 
 def test_a_container_removed_behind_our_back(stack: Stack, base: str) -> None:
-    name = create(stack, base)
+    name = create(stack, base, restart_policy=NEVER)
     stack.until(name, "running")
     docker("rm", "-f", container(stack, name))
     assert stack.until(name, "failed")["problem"]["code"] == "container_vanished"
