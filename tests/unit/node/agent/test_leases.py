@@ -65,6 +65,7 @@ async def test_without_a_lease_no_silence_ever_stops_it(bed: Bed) -> None:
 async def test_a_command_that_comes_too_late_starts_nothing(bed: Bed) -> None:
     await bed.prepared()
     hear(bed)
+    await bed.settle()
     await bed.clock.advance(LEASE + 1)
     await bed.tell(StartInstance("i1", 1, lease_s=LEASE))
     failed = await bed.expect(NodeStatus.FAILED)
