@@ -102,7 +102,13 @@ def _body(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator
 
 def _docs_of(shape: str) -> Mapping[str, str]:
     """FastAPI does not know the texts below a model's fields."""
-    return next((attribute_docs(kind) for kind in Schema.__subclasses__() if kind.__name__ == shape), {})
+    return next((attribute_docs(kind) for kind in _below(Schema) if kind.__name__ == shape), {})
+
+
+def _below(kind: type) -> Iterator[type]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _below(each)
 
 
 def _resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:

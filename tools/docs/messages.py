@@ -12,6 +12,7 @@ from typing import Any
 
 from hytopus.wire import messages
 from hytopus.wire.codec import MAX_BYTES
+from hytopus.wire.messages import commands, joining, nodes, peers, reports, session, streams
 from hytopus.wire.version import OLDEST, PROTOCOL
 from tools.docs.attributes import attribute_docs
 from tools.docs.markdown import code, first_paragraph, table
@@ -51,10 +52,11 @@ def _message(kind: Any) -> str:
 
 
 def _in_order() -> Iterator[type]:
-    """The classes of the module, in the order they are written."""
-    for statement in ast.parse(inspect.getsource(messages)).body:
-        if isinstance(statement, ast.ClassDef):
-            yield getattr(messages, statement.name)
+    """The classes of the modules, in the order they are written."""
+    for module in (reports, nodes, session, commands, streams, joining, peers):
+        for statement in ast.parse(inspect.getsource(module)).body:
+            if isinstance(statement, ast.ClassDef):
+                yield getattr(module, statement.name)
 
 
 def _has_own_doc(kind: type) -> bool:

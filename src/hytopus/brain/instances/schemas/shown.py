@@ -1,0 +1,176 @@
+"""Instances as they are shown: in a list, and one in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from hytopus.brain.http.schemas import Output
+from hytopus.brain.instances.assignments import bindings
+from hytopus.brain.instances.deadlines import deadline
+from hytopus.brain.instances.models import Instance, PortLease
+from hytopus.brain.instances.schemas.parts import (
+    ExitOut,
+    LayerOut,
+    MoveOut,
+    NodeRef,
+    PortOut,
+    ProblemOut,
+    ProgressOut,
+    RetryOut,
+    UsageOut,
+    WaitingOut,
+)
+from hytopus.brain.instances.settings import InstanceSettings
+from hytopus.brain.instances.states import OnNodeLoss, State, Wanted
+from hytopus.brain.instances.variables import masked
+from hytopus.brain.nodes.models import Node
+from hytopus.games.restart import RestartChoice, RestartPolicy
+from hytopus.wire.messages import InstanceUsage
+
+
+class InstanceSummary(Output):
+    """What a list shows."""
+
+    id: str
+    name: str
+    game: str
+    state: State
+    state_since: datetime
+    wanted: Wanted
+    node: NodeRef | None
+    address: str | None
+    """What a player types: `host:port` of the game's first port."""
+    metadata: dict[str, Any]
+    players: int
+    started_at: datetime | None
+    created_at: datetime
+    problem: ProblemOut | None
+    retry: RetryOut | None
+
+    @classmethod
+    def of(cls, instance: Instance, node: Node | None, leases: Sequence[PortLease]) -> InstanceSummary:
+        return cls(**_summary(instance, node, leases))
+
+
+class InstanceOut(InstanceSummary):
+    """Everything about one instance. Values of secret variables are masked."""
+
+    generation: int
+    deadline: datetime | None
+    """Until when the present state may last."""
+    ports: list[PortOut]
+    layers: list[LayerOut]
+    requested_layers: list[str]
+    variables: dict[str, str]
+    secret_names: list[str]
+    memory_mb: int
+    cpus: float
+    disk_mb: int
+    region: str
+    tags: list[str]
+    pinned_node: str | None
+    dev: bool
+    autostart: bool
+    restart_policy: RestartPolicy
+    """What holds for it: its game's, with what it wants otherwise."""
+    restart_choice: RestartChoice | None
+    """What it wants otherwise than its game."""
+    persistent: bool
+    on_node_loss: OnNodeLoss
+    replace_after_s: float | None
+    lease_s: float
+    leased_s: float
+    """What its node was told with the present start; 0: it runs on whatever happens to the Brain."""
+    environment: str
+    exit: ExitOut | None
+    log_tail: list[str]
+    timings_ms: dict[str, float]
+    player_names: list[str]
+    needs_prepare: bool
+    progress: ProgressOut | None
+    move: MoveOut | None
+    usage: UsageOut | None
+    waiting: WaitingOut | None
+
+    @classmethod
+    def detailed(
+        cls,
+        instance: Instance,
+        node: Node | None,
+        leases: Sequence[PortLease],
+        *,
+        settings: InstanceSettings,
+        usage: InstanceUsage | None = None,
+    ) -> InstanceOut:
+        used = UsageOut.model_validate(usage) if usage is not None else None
+        return cls(
+            **_summary(instance, node, leases),
+            **{key: getattr(instance, key) for key in _COPIED},
+            deadline=deadline(instance, settings),
+            ports=[
+                PortOut(name=port.name, port=port.host, container=port.container, protocol=port.protocol)
+                for port in bindings(instance, leases)
+            ],
+            variables=masked(instance),
+            player_names=instance.players,
+            usage=used,
+            move=MoveOut.model_validate(instance.move) if instance.move else None,
+        )
+
+
+_COPIED = (
+    "generation",
+    "layers",
+    "requested_layers",
+    "secret_names",
+    "memory_mb",
+    "cpus",
+    "disk_mb",
+    "region",
+    "tags",
+    "pinned_node",
+    "dev",
+    "autostart",
+    "restart_policy",
+    "restart_choice",
+    "persistent",
+    "on_node_loss",
+    "replace_after_s",
+    "lease_s",
+    "leased_s",
+    "environment",
+    "exit",
+    "log_tail",
+    "timings_ms",
+    "needs_prepare",
+    "progress",
+    "waiting",
+)
+
+
+def _summary(instance: Instance, node: Node | None, leases: Sequence[PortLease]) -> dict[str, Any]:
+    ports = bindings(instance, leases)
+    return {
+        "id": instance.id,
+        "name": instance.name,
+        "game": instance.game,
+        "state": instance.state,
+        "state_since": instance.state_since,
+        "wanted": instance.wanted,
+        "node": NodeRef(id=node.id, name=node.name) if node is not None else None,
+        "address": f"{node.address or node.name}:{ports[0].host}" if node is not None and ports else None,
+        "metadata": instance.details,
+        "players": len(instance.players),
+        "started_at": instance.started_at if instance.state in (State.RUNNING, State.STOPPING, State.LOST) else None,
+        "created_at": instance.created_at,
+        "problem": instance.problem,
+        "retry": _retry(instance),
+    }
+
+
+def _retry(instance: Instance) -> dict[str, Any] | None:
+    if instance.state is not State.STARTING or instance.attempt < 2:
+        return None
+    return {"attempt": instance.attempt, "at": instance.retry_at, "problem": instance.setback}

@@ -1,0 +1,27 @@
+"""What a Brain asks of another, for a node whose session is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAsk:
+    """Brain -> Brain: a question for a node whose session is there; `purge_cache` is one, too."""
+
+    node_id: str
+    kind: str
+    instance_id: str = ""
+    body: str = "{}"
+    timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLines:
+    """Brain -> Brain: the lines of an instance on a node whose session is there."""
+
+    node_id: str
+    instance_id: str
+    kind: str
+    tail: int = 0
+    after: int = 0
