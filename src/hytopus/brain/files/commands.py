@@ -10,10 +10,11 @@ from hytopus.brain.activity.actor import Actor
 from hytopus.brain.files.errors import ChangesToBeDiscarded
 from hytopus.brain.files.schemas import ChangedFile
 from hytopus.brain.instances.commands import note
-from hytopus.brain.instances.errors import InstanceHasNoNode, NotAtRest
+from hytopus.brain.instances.errors import NotAtRest
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.queries import find
 from hytopus.brain.instances.states import State
+from hytopus.brain.instances.target import node_of
 
 
 async def begin_change(session: AsyncSession, reference: str) -> tuple[Instance, str]:
@@ -24,12 +25,11 @@ async def begin_change(session: AsyncSession, reference: str) -> tuple[Instance,
     instance = await find(session, reference, lock=True)
     if instance.state not in (State.STOPPED, State.FAILED):
         raise NotAtRest(instance=instance.name, state=instance.state.value, what="its files")
-    if instance.node_id is None:
-        raise InstanceHasNoNode(instance=instance.name, state=instance.state.value)
+    node_id = node_of(instance)
     if instance.discard_changes:
         raise ChangesToBeDiscarded(instance=instance.name)
     instance.ran = True
-    return instance, instance.node_id
+    return instance, node_id
 
 
 def record_change(

@@ -22,7 +22,7 @@ from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
 from hytopus.brain.instances.errors import InstanceHasNoNode, InstanceNotFound, NotAtRest
 from hytopus.brain.instances.models import Instance
-from hytopus.brain.instances.queries import find
+from hytopus.brain.instances.target import on_node
 from hytopus.brain.nodes.remote import FilesDep, SessionsDep
 from hytopus.kit.clock import Clock
 
@@ -52,7 +52,7 @@ async def list_files(
     limit: Limit = 1_000,
 ) -> FilesOut:
     """Its files, with the layer each came from, the ones that layer overrode, and what the server did to it."""
-    row, node_id = await _on_node(database, instance)
+    row, node_id = await on_node(database, instance)
     body = {"folder": folder, "glob": glob, "after": after, "limit": limit}
     answer = await sessions.ask(node_id, "files", instance_id=row.id, body=body, timeout=LOOK_S)
     return FilesOut.model_validate(answer)
@@ -63,7 +63,7 @@ async def read_file(
     instance: str, path: FilePath, database: DatabaseDep, sessions: SessionsDep, principal: PrincipalDep
 ) -> FileContent:
     """The text of a file, at most its first MiB. Values of secret variables are marks for everybody."""
-    row, node_id = await _on_node(database, instance)
+    row, node_id = await on_node(database, instance)
     answer = await sessions.ask(node_id, "read_file", instance_id=row.id, body={"path": path}, timeout=LOOK_S)
     content = FileContent.model_validate(answer)
     if content.masked and not principal.role.includes(Role.OPERATOR):
@@ -116,7 +116,7 @@ async def delete_file(
 )
 async def download_file(instance: str, path: FilePath, database: DatabaseDep, files: FilesDep) -> Response:
     """A file as it is, secrets included, from its node and through the Brain, in pieces."""
-    row, node_id = await _on_node(database, instance)
+    row, node_id = await on_node(database, instance)
     return FileResponse(lambda: files.open_file(node_id, row.id, "download", {"path": path}))
 
 
@@ -149,14 +149,6 @@ async def upload_file(
     async with files.open_file(node_id, row.id, "upload", arguments) as stream:
         answer = await stream.send(request.stream())
     return await _changed(database, row, answer, actor, clock)
-
-
-async def _on_node(database: Database, reference: str) -> tuple[Instance, str]:
-    async with database.read() as session:
-        row = await find(session, reference)
-    if row.node_id is None:
-        raise InstanceHasNoNode(instance=row.name, state=row.state.value)
-    return row, row.node_id
 
 
 async def _begin(database: Database, reference: str) -> tuple[Instance, str]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from hytopus.brain.accounts.dependencies import ActorDep
 from hytopus.brain.games.catalogue import GameNotFound
 from hytopus.brain.games.dependencies import GamesDep
-from hytopus.brain.http.dependencies import ClockDep, CreationDep, ReadDep, WriteDep
+from hytopus.brain.http.dependencies import ClockDep, CreationDep, ReadDep
 from hytopus.brain.http.paging import Page, PageDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
@@ -47,6 +47,7 @@ from hytopus.brain.instances.schemas import (
 )
 from hytopus.brain.instances.shown import InstanceSettingsDep, in_full, in_short
 from hytopus.brain.instances.states import State
+from hytopus.brain.instances.target import TargetDep
 from hytopus.brain.nodes.errors import NodeNotFound
 from hytopus.brain.nodes.queries import find as find_node
 from hytopus.brain.nodes.remote import PresenceDep
@@ -145,19 +146,10 @@ async def get_instance(
         ReservedVariable,
     ),
 )
-async def change_instance(
-    instance: str,
-    body: UpdateInstance,
-    session: WriteDep,
-    presence: PresenceDep,
-    settings: InstanceSettingsDep,
-    actor: ActorDep,
-    clock: ClockDep,
-) -> InstanceOut:
+async def change_instance(body: UpdateInstance, target: TargetDep) -> InstanceOut:
     """Change settings. Variables take effect with the next start, resources can only be changed at rest."""
-    row = await find(session, instance, lock=True)
-    await changes.update(session, row, body, actor=actor, now=clock.now())
-    return await in_full(session, row, presence, settings)
+    await changes.update(target.session, target.row, body, actor=target.actor, now=target.now)
+    return await target.shown()
 
 
 @router.post(
@@ -165,80 +157,38 @@ async def change_instance(
     status_code=202,
     responses=problems(InstanceNotFound, InstanceDestroyed, InstanceIsRunning, NotAtRest, PortsChanged, *_MADE_OF),
 )
-async def upgrade_instance(
-    instance: str,
-    body: UpgradeInstance,
-    session: WriteDep,
-    games: GamesDep,
-    presence: PresenceDep,
-    settings: InstanceSettingsDep,
-    actor: ActorDep,
-    clock: ClockDep,
-) -> InstanceOut:
+async def upgrade_instance(body: UpgradeInstance, target: TargetDep, games: GamesDep) -> InstanceOut:
     """Lock newer versions of its layers, or other layers. What the server has written stays, unless discarded."""
-    row = await find(session, instance, lock=True)
-    await changes.upgrade(session, row, body, games=games, actor=actor, now=clock.now())
-    return await in_full(session, row, presence, settings)
+    await changes.upgrade(target.session, target.row, body, games=games, actor=target.actor, now=target.now)
+    return await target.shown()
 
 
 @router.post("/instances/{instance}/start", status_code=202, responses=_INTENT)
-async def start_instance(
-    instance: str,
-    session: WriteDep,
-    presence: PresenceDep,
-    settings: InstanceSettingsDep,
-    actor: ActorDep,
-    clock: ClockDep,
-) -> InstanceOut:
+async def start_instance(target: TargetDep) -> InstanceOut:
     """It is to run."""
-    row = await find(session, instance, lock=True)
-    await commands.start(session, row, actor=actor, now=clock.now())
-    return await in_full(session, row, presence, settings)
+    await commands.start(target.session, target.row, actor=target.actor, now=target.now)
+    return await target.shown()
 
 
 @router.post("/instances/{instance}/stop", status_code=202, responses=_INTENT)
-async def stop_instance(
-    instance: str,
-    session: WriteDep,
-    presence: PresenceDep,
-    settings: InstanceSettingsDep,
-    actor: ActorDep,
-    clock: ClockDep,
-) -> InstanceOut:
+async def stop_instance(target: TargetDep) -> InstanceOut:
     """It is to stop, gracefully."""
-    row = await find(session, instance, lock=True)
-    await commands.stop(session, row, actor=actor, now=clock.now())
-    return await in_full(session, row, presence, settings)
+    await commands.stop(target.session, target.row, actor=target.actor, now=target.now)
+    return await target.shown()
 
 
 @router.post("/instances/{instance}/restart", status_code=202, responses=_INTENT)
-async def restart_instance(
-    instance: str,
-    session: WriteDep,
-    presence: PresenceDep,
-    settings: InstanceSettingsDep,
-    actor: ActorDep,
-    clock: ClockDep,
-) -> InstanceOut:
+async def restart_instance(target: TargetDep) -> InstanceOut:
     """It is to stop gracefully and start again."""
-    row = await find(session, instance, lock=True)
-    await commands.restart(session, row, actor=actor, now=clock.now())
-    return await in_full(session, row, presence, settings)
+    await commands.restart(target.session, target.row, actor=target.actor, now=target.now)
+    return await target.shown()
 
 
 @router.post("/instances/{instance}/kill", status_code=202, responses=_INTENT)
-async def kill_instance(
-    instance: str,
-    session: WriteDep,
-    presence: PresenceDep,
-    settings: InstanceSettingsDep,
-    actor: ActorDep,
-    clock: ClockDep,
-) -> InstanceOut:
+async def kill_instance(target: TargetDep) -> InstanceOut:
     """It is to stop now, without being asked. Works whatever else is going on."""
-    row = await find(session, instance, lock=True)
-    await commands.kill(session, row, actor=actor, now=clock.now())
-    return await in_full(session, row, presence, settings)
+    await commands.kill(target.session, target.row, actor=target.actor, now=target.now)
+    return await target.shown()
 
 
 @router.post(
@@ -246,49 +196,27 @@ async def kill_instance(
     status_code=202,
     responses=problems(InstanceNotFound, NodeNotFound, InstanceDestroyed, CannotMove),
 )
-async def move_instance(
-    instance: str,
-    body: MoveInstance,
-    session: WriteDep,
-    presence: PresenceDep,
-    settings: InstanceSettingsDep,
-    actor: ActorDep,
-    clock: ClockDep,
-) -> InstanceOut:
+async def move_instance(body: MoveInstance, target: TargetDep) -> InstanceOut:
     """It is to live on another node, with its world. Nothing is taken from the old one before the new one has it."""
-    row = await find(session, instance, lock=True)
-    target = await find_node(session, body.node) if body.node is not None else None
-    await relocation.move(session, row, target, restart=body.restart, presence=presence, actor=actor, now=clock.now())
-    return await in_full(session, row, presence, settings)
+    session, row = target.session, target.row
+    node = await find_node(session, body.node) if body.node is not None else None
+    await relocation.move(
+        session, row, node, restart=body.restart, presence=target.presence, actor=target.actor, now=target.now
+    )
+    return await target.shown()
 
 
 @router.delete(
     "/instances/{instance}/move", status_code=202, responses=problems(InstanceNotFound, NotMoving, CannotMove)
 )
-async def cancel_move(
-    instance: str,
-    session: WriteDep,
-    presence: PresenceDep,
-    settings: InstanceSettingsDep,
-    actor: ActorDep,
-    clock: ClockDep,
-) -> InstanceOut:
+async def cancel_move(target: TargetDep) -> InstanceOut:
     """Call its move off: it stays, or goes back to the node it came from."""
-    row = await find(session, instance, lock=True)
-    await relocation.call_off(session, row, actor=actor, now=clock.now())
-    return await in_full(session, row, presence, settings)
+    await relocation.call_off(target.session, target.row, actor=target.actor, now=target.now)
+    return await target.shown()
 
 
 @router.delete("/instances/{instance}", status_code=202, responses=problems(InstanceNotFound))
-async def destroy_instance(
-    instance: str,
-    session: WriteDep,
-    presence: PresenceDep,
-    settings: InstanceSettingsDep,
-    actor: ActorDep,
-    clock: ClockDep,
-) -> InstanceOut:
+async def destroy_instance(target: TargetDep) -> InstanceOut:
     """It is to be gone with all its files; stopped first where it runs."""
-    row = await find(session, instance, lock=True)
-    await commands.destroy(session, row, actor=actor, now=clock.now())
-    return await in_full(session, row, presence, settings)
+    await commands.destroy(target.session, target.row, actor=target.actor, now=target.now)
+    return await target.shown()

@@ -19,6 +19,7 @@ from hytopus.brain.instances.explanation import explain
 from hytopus.brain.instances.preview import preview
 from hytopus.brain.instances.queries import find
 from hytopus.brain.instances.schemas import Explanation, PreviewInstance, PreviewOut, ProvenanceOut
+from hytopus.brain.instances.target import on_node
 from hytopus.brain.nodes.remote import PresenceDep, SessionsDep
 
 router = feature_router("instances")
@@ -55,9 +56,6 @@ async def get_provenance(
     path: Annotated[str, Query(max_length=1024, description="A path or a glob; `**` crosses folders.")] = "**",
 ) -> ProvenanceOut:
     """Which layer each file came from, and which ones that layer overrode."""
-    async with database.read() as session:
-        row = await find(session, instance)
-    if row.node_id is None:
-        raise InstanceHasNoNode(instance=row.name, state=row.state.value)
-    answer = await sessions.ask(row.node_id, "provenance", instance_id=row.id, body={"path": path}, timeout=30.0)
+    row, node_id = await on_node(database, instance)
+    answer = await sessions.ask(node_id, "provenance", instance_id=row.id, body={"path": path}, timeout=30.0)
     return ProvenanceOut.model_validate(answer)

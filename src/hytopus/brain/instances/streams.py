@@ -12,16 +12,14 @@ from starlette.responses import Response
 from hytopus.brain.accounts.dependencies import ActorDep
 from hytopus.brain.activity.commands import audit
 from hytopus.brain.activity.redact import Redaction
-from hytopus.brain.db.engine import Database
 from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, StreamsDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
 from hytopus.brain.http.streams import Frame, stream_response
 from hytopus.brain.instances.errors import InstanceHasNoNode, InstanceNotFound, InstanceNotRunning
-from hytopus.brain.instances.models import Instance
-from hytopus.brain.instances.queries import find
 from hytopus.brain.instances.schemas import ConsoleLine, LinesOut
 from hytopus.brain.instances.states import State
+from hytopus.brain.instances.target import on_node
 from hytopus.brain.nodes.remote import NodeRelay, RelayDep, SessionsDep
 
 router = feature_router("instances")
@@ -43,7 +41,7 @@ _TYPABLE = (State.STARTING, State.RUNNING, State.STOPPING)
 @router.get("/instances/{instance}/logs", responses=problems(InstanceNotFound, InstanceHasNoNode))
 async def get_logs(instance: str, database: DatabaseDep, sessions: SessionsDep, tail: Tail = 200) -> LinesOut:
     """Its last lines. Of a server that has failed, the instance itself keeps some (`log_tail`)."""
-    row, node_id = await _on_node(database, instance)
+    row, node_id = await on_node(database, instance)
     answer = await sessions.ask(node_id, "logs", instance_id=row.id, body={"tail": tail})
     return LinesOut.model_validate(answer)
 
@@ -63,7 +61,7 @@ async def follow_logs(
     last_event_id: LastEventId = None,
 ) -> Response:
     """Its lines as server-sent events `{number, at, text}`, until it ends."""
-    row, node_id = await _on_node(database, instance)
+    row, node_id = await on_node(database, instance)
     return stream_response(streams, _frames(relay, node_id, row.id, "logs", tail, _number(last_event_id, after)))
 
 
@@ -82,7 +80,7 @@ async def attach_console(
     last_event_id: LastEventId = None,
 ) -> Response:
     """Its console as server-sent events `{number, at, text}`; lines are typed with POST."""
-    row, node_id = await _on_node(database, instance)
+    row, node_id = await on_node(database, instance)
     return stream_response(streams, _frames(relay, node_id, row.id, "console", tail, _number(last_event_id, after)))
 
 
@@ -104,21 +102,13 @@ async def send_console_line(
 
     The line is kept in the audit log, without what looks like a password or a token.
     """
-    row, node_id = await _on_node(database, instance)
+    row, node_id = await on_node(database, instance)
     if row.state not in _TYPABLE:
         raise InstanceNotRunning(instance=row.name, state=row.state.value)
     answer = await sessions.ask(node_id, "send_line", instance_id=row.id, body={"text": body.line})
     async with database.write() as session:
         audit(session, actor, "instance.type", row.name, at=clock.now(), after={"line": redaction.line(body.line)})
     return answer
-
-
-async def _on_node(database: Database, reference: str) -> tuple[Instance, str]:
-    async with database.read() as session:
-        row = await find(session, reference)
-    if row.node_id is None:
-        raise InstanceHasNoNode(instance=row.name, state=row.state.value)
-    return row, row.node_id
 
 
 async def _frames(
