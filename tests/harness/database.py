@@ -15,8 +15,8 @@ import pytest
 from hytopus.brain.db.base import Base
 from hytopus.brain.db.engine import Database
 from hytopus.brain.db.keyring import KeyRing
-from hytopus.brain.db.schema import FEATURES
 from hytopus.brain.db.signals import Signals
+from hytopus.brain.tables import FEATURES
 from tests.harness.quiet import Quiet, WatchedDatabase
 from tests.services.postgres import PostgresServer
 

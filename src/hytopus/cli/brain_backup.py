@@ -107,6 +107,7 @@ def restore(
         from hytopus.brain.backups.restore import restore as bring_back
         from hytopus.brain.backups.sealing import BackupKey
         from hytopus.brain.settings import load_settings
+        from hytopus.brain.tables import TABLES
         from hytopus.kit.clock import SystemClock
         from hytopus.storage.s3 import open_s3
 
@@ -120,7 +121,7 @@ def restore(
     storage = settings.storage.model_copy(update={name: value for name, value in given.items() if value})
     file = key_file or settings.backups.key_file
     key = BackupKey.read(file) if file else None
-    target = Target(settings.database, settings.key_files, overwrite)
+    target = Target(settings.database, settings.key_files, TABLES, overwrite)
     if overwrite:
         confirm(f"Replace what is in {settings.data_dir} and its database?", yes=yes)
 

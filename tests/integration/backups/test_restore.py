@@ -28,6 +28,7 @@ from hytopus.brain.backups.sealing import BackupKey
 from hytopus.brain.backups.work import back_up, verified
 from hytopus.brain.db.engine import Database
 from hytopus.brain.nodes.models import Node, Restore
+from hytopus.brain.tables import TABLES
 from hytopus.kit.ids import new_id
 from hytopus.storage.memory import MemoryStore
 from tests.harness.clock import START, ManualClock
@@ -40,6 +41,10 @@ KEY = BackupKey(bytes(32))
 
 def sqlite_at(directory: Path) -> str:
     return f"sqlite:///{directory / 'brain.db'}"
+
+
+def into(folder: Path) -> Target:
+    return Target(sqlite_at(folder), key_files(folder), TABLES)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -63,7 +68,7 @@ async def test_everything_comes_back_on_either_database(
         before = await contents(brain)
     assert made.verified_at == clock.now()
     there = sqlite_at(tmp_path / "new") if to == "sqlite" else postgres_server.url(postgres_server.create_database())
-    restored = await restore(store, made, KEY, Target(there, key_files(tmp_path / "new")), clock)
+    restored = await restore(store, made, KEY, Target(there, key_files(tmp_path / "new"), TABLES), clock)
     assert restored.rows == made.rows
     async with open_brain(there) as brain:
         await _restored_is_told(brain)
@@ -101,16 +106,16 @@ async def test_the_brains_keys_come_with_a_sealed_backup_only(
         )
     blobs = [data for name, data in store.objects.items() if name.endswith(".backup")]
     assert len(blobs) == 2
-    bare = await restore(store, open_one, None, Target(sqlite_at(tmp_path / "a"), key_files(tmp_path / "a")), clock)
+    bare = await restore(store, open_one, None, into(tmp_path / "a"), clock)
     assert bare.files == ()
-    whole = await restore(store, sealed, KEY, Target(sqlite_at(tmp_path / "b"), key_files(tmp_path / "b")), clock)
+    whole = await restore(store, sealed, KEY, into(tmp_path / "b"), clock)
     assert whole.files == ("ca/ca.key", "ca/ca.pem", "secrets.key")
     authority = await Authority.open(tmp_path / "b" / "ca", clock=clock)
     assert authority.fingerprint == plain.brain
     assert (tmp_path / "b" / "ca" / "ca.key").stat().st_mode & 0o777 == 0o600
     for key, said in ((None, "no key was given"), (BackupKey.make(), "the key given is")):
         with pytest.raises(BackupSealed, match=said):
-            await restore(store, sealed, key, Target(sqlite_at(tmp_path / "c"), key_files(tmp_path / "c")), clock)
+            await restore(store, sealed, key, into(tmp_path / "c"), clock)
 
 
 async def test_a_backup_is_of_one_moment_while_everybody_writes(
@@ -147,13 +152,13 @@ async def test_a_place_that_is_not_empty_is_left_alone_unless_told(
         async with brain.write() as session:
             audit(session, OPERATOR, "later.thing", "x", at=START)
         before = await contents(brain)
-    target = Target(url, key_files(tmp_path / "old"))
+    target = Target(url, key_files(tmp_path / "old"), TABLES)
     with pytest.raises(TargetNotEmpty, match="2 instances, 1 nodes"):
         await restore(store, made, KEY, target, clock)
     async with open_brain(url) as brain:
         assert await contents(brain) == before
     (tmp_path / "old" / "ca" / "ca.key").write_text("another")
-    await restore(store, made, KEY, Target(url, key_files(tmp_path / "old"), overwrite=True), clock)
+    await restore(store, made, KEY, Target(url, key_files(tmp_path / "old"), TABLES, overwrite=True), clock)
     aside = [path.name for path in (tmp_path / "old" / "ca").iterdir() if "before-restore" in path.name]
     assert aside == ["ca.key.before-restore-20260101-000000"]
     async with open_brain(url) as brain, brain.read() as session:
@@ -168,7 +173,7 @@ async def test_another_brains_keys_are_not_replaced(tmp_path: Path, store: Memor
         made = await back_up(source, new_id(), scheduled=False, verify=False)
     await Authority.open(tmp_path / "new" / "ca", clock=clock)
     with pytest.raises(TargetNotEmpty, match=r"ca/ca\.key, ca/ca\.pem of another Brain"):
-        await restore(store, made, KEY, Target(sqlite_at(tmp_path / "new"), key_files(tmp_path / "new")), clock)
+        await restore(store, made, KEY, into(tmp_path / "new"), clock)
 
 
 async def test_nothing_is_restored_under_a_brain_that_runs(
@@ -181,7 +186,11 @@ async def test_nothing_is_restored_under_a_brain_that_runs(
         made = await back_up(source, new_id(), scheduled=False, verify=False)
         with pytest.raises(BrainRuns):
             await restore(
-                store, made, None, Target(sqlite_at(tmp_path / "old"), key_files(tmp_path), overwrite=True), clock
+                store,
+                made,
+                None,
+                Target(sqlite_at(tmp_path / "old"), key_files(tmp_path), TABLES, overwrite=True),
+                clock,
             )
         assert (await contents(brain))["nodes"]
 
@@ -196,7 +205,7 @@ async def test_a_damaged_backup_is_told_and_changes_nothing(
     blob = next(name for name in store.objects if name.endswith(".backup"))
     whole = store.objects[blob]
     store.objects[blob] = whole[:-100] + bytes(100)
-    target = Target(sqlite_at(tmp_path / "new"), key_files(tmp_path / "new"))
+    target = into(tmp_path / "new")
     with pytest.raises(BackupDamaged, match="checksum"):
         await restore(store, made, KEY, target, clock)
     with pytest.raises(BackupDamaged, match="checksum"):
@@ -233,7 +242,7 @@ async def test_a_backup_of_an_older_release_is_brought_up_to_this_one(
         source = await source_of(brain, store, tmp_path / "old", clock)
         made = await back_up(source, new_id(), scheduled=False, verify=True)
     assert made.revision == "0001"
-    new = Target(sqlite_at(tmp_path / "new"), key_files(tmp_path / "new"))
+    new = into(tmp_path / "new")
     await restore(store, made, None, new, clock)
     async with open_brain(new.database_url) as brain, brain.read() as session:
         assert (await session.execute(text("SELECT name FROM users"))).scalar_one() == "ann"
@@ -247,7 +256,7 @@ async def test_a_backup_of_a_later_release_says_which(tmp_path: Path, store: Mem
         source = await source_of(brain, store, tmp_path / "old", clock)
         made = await back_up(source, new_id(), scheduled=False, verify=False)
     with pytest.raises(BackupTooNew, match="made by Hytopus"):
-        await restore(store, made, None, Target(sqlite_at(tmp_path / "new"), key_files(tmp_path / "new")), clock)
+        await restore(store, made, None, into(tmp_path / "new"), clock)
 
 
 async def test_the_newest_is_chosen_or_the_one_named(tmp_path: Path, store: MemoryStore, clock: ManualClock) -> None:

@@ -16,8 +16,8 @@ from hytopus.brain.accounts.models import Token, User
 from hytopus.brain.db.base import Base
 from hytopus.brain.db.engine import Database
 from hytopus.brain.db.migrate import migrate
-from hytopus.brain.db.schema import FEATURES
 from hytopus.brain.db.signals import Signals
+from hytopus.brain.tables import FEATURES
 
 assert FEATURES
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import tempfile
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +29,6 @@ from hytopus.brain.backups.keys import KeyFiles
 from hytopus.brain.backups.load import Loaded, load
 from hytopus.brain.backups.sealing import BackupKey
 from hytopus.brain.db.engine import Database
-from hytopus.brain.db.schema import FEATURES
 from hytopus.brain.db.signals import Signals
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import TRANSITIONAL
@@ -39,8 +37,6 @@ from hytopus.brain.nodes.states import NodeState
 from hytopus.kit.clock import Clock
 from hytopus.kit.ids import new_id
 from hytopus.storage.base import ObjectStore
-
-assert FEATURES, "every table is known"
 
 _COUNTED: Final = ("instances", "nodes", "templates", "users")
 
@@ -51,6 +47,8 @@ class Target:
 
     database_url: str
     keys: KeyFiles
+    tables: frozenset[str]
+    """Those of this release (`brain.tables.TABLES`); whatever else is in the database stays."""
     overwrite: bool = False
 
 
@@ -143,7 +141,7 @@ async def _empty(connection: AsyncConnection, target: Target) -> None:
     held = await connection.run_sync(_holds)
     if held and not target.overwrite:
         raise TargetNotEmpty(what=", ".join(f"{count} {name}" for name, count in held.items()))
-    await connection.run_sync(_drop)
+    await connection.run_sync(_drop, target.tables)
 
 
 def _holds(connection: Connection) -> dict[str, int]:
@@ -158,15 +156,10 @@ def _holds(connection: Connection) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _drop(connection: Connection) -> None:
+def _drop(connection: Connection, names: frozenset[str]) -> None:
     metadata = MetaData()
     metadata.reflect(connection)
-    ours = [each for name, each in metadata.tables.items() if name in _known_tables()]
-    metadata.drop_all(connection, tables=ours)
-
-
-def _known_tables() -> Iterable[str]:
-    return {"alembic_version", *Node.metadata.tables}
+    metadata.drop_all(connection, tables=[each for name, each in metadata.tables.items() if name in names])
 
 
 def _check_files(target: Target, loaded: Loaded) -> None:

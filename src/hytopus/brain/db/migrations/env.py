@@ -7,9 +7,9 @@ from typing import Any, Literal
 from alembic import context
 
 from hytopus.brain.db.base import Base
-from hytopus.brain.db.schema import FEATURES
 from hytopus.brain.db.sealed import Sealed
 from hytopus.brain.db.types import ENUM_LENGTH, EnumText, UtcDateTime
+from hytopus.brain.tables import FEATURES
 
 assert FEATURES, "importing the features fills Base.metadata"
 
