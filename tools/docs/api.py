@@ -105,8 +105,8 @@ def _docs_of(shape: str) -> Mapping[str, str]:
     return next((attribute_docs(kind) for kind in _below(Schema) if kind.__name__ == shape), {})
 
 
-def _below(kind: type) -> Iterator[type]:
-    for each in kind.__subclasses__():
+def _below(shape: type[Schema]) -> Iterator[type[Schema]]:
+    for each in shape.__subclasses__():
         yield each
         yield from _below(each)
 
