@@ -180,10 +180,15 @@ def _up(s: Situation) -> Action | None:
 
 
 def _stopping(s: Situation, now: datetime) -> Action | None:
-    if s.kill_asked or s.node is None or not s.node.draining:
-        return None
-    until = s.node.drain_deadline
+    until = _drained_at(s)
     return Kill("The drain of its node has reached its deadline.") if until is not None and now >= until else None
+
+
+def _drained_at(s: Situation) -> datetime | None:
+    """When a drain of its node has it killed if it still stops by then; a drain that was lifted has no say."""
+    if s.state is not State.STOPPING or s.kill_asked or s.node is None or not s.node.draining:
+        return None
+    return s.node.drain_deadline
 
 
 def _wake(s: Situation, now: datetime) -> Action:
@@ -229,10 +234,8 @@ def _overdue(s: Situation, now: datetime) -> Action | None:
     if s.deadline is None:
         return None
     if now < s.deadline:
-        until = s.deadline
-        if s.state is State.STOPPING and not s.kill_asked and s.node is not None and s.node.drain_deadline is not None:
-            until = min(until, s.node.drain_deadline)
-        return Wait(until)
+        kill_at = _drained_at(s)
+        return Wait(s.deadline if kill_at is None else min(s.deadline, kill_at))
     match s.state:
         case State.PREPARING:
             return Move(State.FAILED, problem=PreparingTimedOut(seconds=s.allowed_s).as_dict())

@@ -64,6 +64,13 @@ OFFLINE = NodeView(NodeState.OFFLINE, START)
 
 
 @given(SITUATIONS)
+def test_nothing_waits_for_what_is_past(situation: Situation) -> None:
+    action = plan(situation, START)
+    if isinstance(action, Wait):
+        assert action.until > START, "or it would be looked at over and over"
+
+
+@given(SITUATIONS)
 def test_moves_are_legal(situation: Situation) -> None:
     action = plan(situation, START)
     if isinstance(action, Move):
@@ -182,6 +189,8 @@ def test_a_drain_stops_what_runs_moves_what_never_ran_and_kills_at_its_deadline(
     stopping = replace(running, state=State.STOPPING, deadline=START + timedelta(seconds=100))
     assert plan(stopping, START) == Wait(START + timedelta(seconds=30))
     assert isinstance(plan(stopping, START + timedelta(seconds=30)), Kill)
+    lifted = replace(stopping, node=replace(drained, draining=False))
+    assert plan(lifted, START + timedelta(seconds=30)) == Wait(START + timedelta(seconds=100))
     assert isinstance(plan(replace(running, state=State.PREPARING), START), Replace)
     assert isinstance(plan(replace(running, state=State.STOPPED), START), Replace)
     assert plan(replace(running, state=State.STOPPED, tied=True), START) == Admit()
