@@ -16,6 +16,7 @@ from hytopus.brain.authority.ca import Authority, NodeIdentity, read_identity
 from hytopus.brain.authority.errors import CertificateRevoked
 from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import Database
+from hytopus.brain.gateway.certificates import server_credentials
 from hytopus.brain.gateway.errors import GatewayCannotListen
 from hytopus.brain.gateway.gateway import Gateway, Peer
 from hytopus.brain.gateway.peers import PeerEdge
@@ -85,15 +86,7 @@ def _own_host(settings: GatewaySettings) -> str:
 
 def _listen(server: grpc.aio.Server, address: str, authority: Authority, *, require_client: bool) -> int:
     """The port taken."""
-    ca = authority.ca_pem.encode()
-
-    def certificates() -> grpc.ServerCertificateConfiguration:
-        """Asked at every handshake, in a thread of gRPC's: so a Brain that runs for years renews by itself."""
-        return grpc.ssl_server_certificate_configuration([authority.server_certificate()], ca)
-
-    credentials = grpc.dynamic_ssl_server_credentials(
-        certificates(), certificates, require_client_authentication=require_client
-    )
+    credentials = server_credentials(authority, require_client=require_client)
     try:
         return server.add_secure_port(address, credentials)
     except RuntimeError as error:
