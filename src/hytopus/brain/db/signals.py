@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -63,7 +64,8 @@ class Signals:
     """
 
     def __init__(self) -> None:
-        self._subscriptions: dict[str, set[Subscription]] = defaultdict(set)
+        self._subscriptions: dict[str, dict[str | None, set[Subscription]]] = defaultdict(lambda: defaultdict(set))
+        """By topic, then by the key that is listened for; None for whoever wants all of them."""
         self.carry: Callable[[str, str | None], None] | None = None
         """Takes what is to travel to the other Brains; must not block."""
 
@@ -74,17 +76,28 @@ class Signals:
             self.carry(topic, value if isinstance(value, str) else None)
 
     def publish(self, topic: str, value: Any = None) -> None:
-        for subscription in tuple(self._subscriptions[topic]):
+        for subscription in self._listeners(topic, value):
             subscription.offer(value)
 
     @contextmanager
-    def subscribe(self, topic: str, *, limit: int = 10_000) -> Iterator[Subscription]:
-        subscription = Subscription(limit)
-        self._subscriptions[topic].add(subscription)
+    def subscribe(self, topic: str, *, key: str | None = None, limit: int = 10_000) -> Iterator[Subscription]:
+        """Every signal of the topic, or with a `key` only those that may be about it: one of a thousand sessions must
+        not be woken for each of the others."""
+        subscription, by_key = Subscription(limit), self._subscriptions[topic]
+        by_key[key].add(subscription)
         try:
             yield subscription
         finally:
-            self._subscriptions[topic].discard(subscription)
+            by_key[key].discard(subscription)
+            if not by_key[key]:
+                del by_key[key]
+
+    def _listeners(self, topic: str, value: Any) -> tuple[Subscription, ...]:
+        by_key = self._subscriptions.get(topic, {})
+        if value is None:
+            return tuple(chain.from_iterable(by_key.values()))
+        keyed = by_key.get(value, ()) if isinstance(value, str) else ()
+        return (*by_key.get(None, ()), *keyed)
 
 
 def signal(session: AsyncSession, topic: str, value: Any = None) -> None:

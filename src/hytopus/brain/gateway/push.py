@@ -48,7 +48,7 @@ class Pusher:
 
     async def run(self) -> None:
         """Until cancelled, or the node is no longer one."""
-        with self._gateway.database.signals.subscribe("node") as subscription:
+        with self._gateway.database.signals.subscribe("node", key=self._session.node_id) as subscription:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(subscription))
                 while True:
@@ -57,9 +57,8 @@ class Pusher:
 
     async def _listen(self, subscription: Subscription) -> None:
         while True:
-            if await subscription.get() in (self._session.node_id, None) or subscription.overflowed:
-                subscription.overflowed = False
-                self._look.set()
+            await subscription.get()
+            self._look.set()
 
     async def _wait(self, seconds: float) -> None:
         try:
