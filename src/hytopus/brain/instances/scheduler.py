@@ -30,7 +30,7 @@ from hytopus.brain.nodes.restored import is_learning
 from hytopus.brain.placement.demand import Demand
 from hytopus.brain.placement.explain import explain, summary
 from hytopus.brain.placement.feasible import is_feasible
-from hytopus.brain.placement.place import Placed, place_one, take
+from hytopus.brain.placement.place import Placed, Snapshot, take
 from hytopus.brain.placement.rank import score
 from hytopus.brain.placement.room import Room
 from hytopus.kit.clock import Clock
@@ -132,14 +132,12 @@ async def _move_in(session: AsyncSession, instance: Instance, room: Room, ports:
 async def _decide(demands: Sequence[Demand], rooms: Sequence[Room]) -> tuple[list[Placed], list[Demand]]:
     placed: list[Placed] = []
     refused: list[Demand] = []
-    hopeless: set[Demand] = set()
+    snapshot = Snapshot(rooms)
     for index, demand in enumerate(demands):
-        shape = replace(demand, instance_id="", name="")
-        decision = None if shape in hopeless else place_one(demand, rooms)
+        decision = snapshot.place(demand)
         if isinstance(decision, Placed):
             placed.append(decision)
         else:
-            hopeless.add(shape)  # rooms only fill up while a pass decides
             refused.append(demand)
         if index % 50 == 49:
             await asyncio.sleep(0)  # a long queue must not stop heartbeats from being heard

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hytopus.brain.placement.demand import Demand
 from hytopus.brain.placement.room import Room
 
+Rank = tuple[float, int, int, str]
+
 
 def score(demand: Demand, room: Room) -> float:
     """0 to 100: what would be left of the scarcest of memory, processors and slots, in per cent."""
@@ -17,9 +19,12 @@ def score(demand: Demand, room: Room) -> float:
     return round(100 * (1 - max(shares)), 2)
 
 
-def best(demand: Demand, rooms: list[Room]) -> Room:
-    """The best of at least one node; equals are settled by fewer instances, then less disk, then by id."""
-    return min(rooms, key=lambda room: (-score(demand, room), room.used_slots, room.used_disk_mb, room.node_id))
+def rank(demand: Demand, room: Room) -> Rank:
+    """The lower, the better, and never lower than before the room got fuller.
+
+    Equals are settled by fewer instances, then less disk, then by id.
+    """
+    return -score(demand, room), room.used_slots, room.used_disk_mb, room.node_id
 
 
 def _share(used: float, whole: float) -> float:

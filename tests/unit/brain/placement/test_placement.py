@@ -85,6 +85,17 @@ def test_never_over_commits(wanted: list[Demand], nodes: list[Room]) -> None:
         assert set(ports) <= set(room.pool)
 
 
+@given(demands(), rooms(), st.data())
+def test_a_batch_is_decided_as_if_one_came_after_the_other(
+    wanted: list[Demand], nodes: list[Room], data: st.DataObject
+) -> None:
+    alike = [replace(demand, instance_id=f"{demand.instance_id}-again") for demand in wanted]
+    batch = data.draw(st.permutations(wanted + alike))
+    one_by_one = [replace(room, leased_ports=set(room.leased_ports)) for room in nodes]
+    assert list(place(batch, nodes)) == [place_one(demand, one_by_one) for demand in batch]
+    assert nodes == one_by_one
+
+
 @given(demands(), rooms())
 def test_goes_only_where_it_may_and_gets_the_ports_it_asked_for(wanted: list[Demand], nodes: list[Room]) -> None:
     by_id = {room.node_id: room for room in nodes}
