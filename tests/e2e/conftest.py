@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.engine import PrivateEngine
+from tests.services.layers import write_layer
 from tests.services.seaweed import S3
 from tests.services.stack import GAMES, Stack
 
@@ -22,6 +23,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory, docker_engine: str, s3: S3) 
         yield running
     finally:
         running.close()
+
+
+@pytest.fixture(scope="session")
+def brisk(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A layer of the game that is looked at all the time (`tests/services/games/brisk`)."""
+    directory = write_layer(tmp_path_factory.mktemp("layers") / "brisk-base", {"motd.txt": "hello"}, 'game = "brisk"')
+    stack.cli("template", "push", str(directory), f"{directory.name}@1")
+    return "brisk-base@1"
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_stand_in import CONFIG, RULES, container, create, docker
+from tests.e2e.servers import container, docker
+from tests.e2e.test_stand_in import CONFIG, RULES, create
 from tests.services.layers import write_layer
 from tests.services.ports import free_port, free_ports
 from tests.services.processes import Process

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.e2e.servers import NEVER, container, docker
 from tests.services.layers import write_layer
 from tests.services.stack import Stack
 from tests.services.waiting import eventually_sync
@@ -44,10 +44,6 @@ def base(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     return "stand-in-base@1"
 
 
-NEVER = {"on": "never"}
-"""A restart policy: whatever ends stays ended."""
-
-
 def create(stack: Stack, base: str, *, prefix: str = "s", **more: Any) -> str:
     name = f"{prefix}-{uuid4().hex[:8]}"
     stack.post("instances", {"name": name, "layers": [base], **more})
@@ -57,14 +53,6 @@ def create(stack: Stack, base: str, *, prefix: str = "s", **more: Any) -> str:
 def behaving(stack: Stack, base: str, behaviour: str, value: object = 1) -> str:
     variables = {"BEHAVIOUR": behaviour, "VALUE": str(value)}
     return create(stack, base, variables=variables, restart_policy=NEVER)
-
-
-def container(stack: Stack, name: str) -> str:
-    return f"hytopus-{stack.instance(name)['id']}"
-
-
-def docker(*words: str) -> str:
-    return subprocess.run(["docker", *words], check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 def test_it_becomes_ready_and_tells_where_it_is(stack: Stack, base: str) -> None:

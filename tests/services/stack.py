@@ -20,6 +20,8 @@ from tests.services.seaweed import S3, S3Server
 from tests.services.waiting import eventually_sync
 
 GAMES = Path(__file__).parents[2] / "games"
+OWN_GAMES = Path(__file__).parent / "games"
+"""Games that only tests play."""
 
 
 class Stack:
@@ -54,6 +56,7 @@ class Stack:
             {
                 "HYTOPUS_BRAIN__DATA_DIR": str(directory / "brain"),
                 "HYTOPUS_BRAIN__DATABASE_URL": database_url,
+                "HYTOPUS_BRAIN__GAMES_DIRS": json.dumps([str(OWN_GAMES)]),
                 "HYTOPUS_BRAIN__HTTP__LISTEN": f"127.0.0.1:{http}",
                 "HYTOPUS_BRAIN__GATEWAY__SESSION_LISTEN": f"127.0.0.1:{sessions}",
                 "HYTOPUS_BRAIN__GATEWAY__JOIN_LISTEN": f"127.0.0.1:{joining}",
