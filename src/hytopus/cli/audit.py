@@ -11,6 +11,7 @@ from hytopus.cli.extras import needs, reading_settings
 from hytopus.cli.options import DEFAULTS, Options, connect, group
 from hytopus.cli.output import clock_time, print_json, print_table, say
 from hytopus.cli.parse import duration
+from hytopus.cli.sanitise import sanitise_json
 from hytopus.errors import HytopusError
 
 app: Final = group("audit", "Show, check and export who changed what.")
@@ -126,7 +127,7 @@ async def export(
     query = {"actor": actor, "action": action, "target": target, "since": _ago(since)}
     async with connect(options) as api, api.lines("/audit/export", **query) as lines:
         async for line in lines:
-            print(line)
+            print(sanitise_json(line))
 
 
 async def _ask(known: str | None, options: Options) -> Json:

@@ -11,6 +11,7 @@ import httpx2
 from hytopus.cli.client import Api, Json, at
 from hytopus.cli.failure import ApiProblem, BrainUnreachable
 from hytopus.cli.output import note
+from hytopus.cli.sanitise import sanitise_line
 from hytopus.kit.backoff import backoff
 
 _ALIVE: Final = frozenset({"requested", "preparing", "starting", "running", "stopping", "moving", "lost"})
@@ -31,7 +32,7 @@ async def follow_events(
                     yield _data(event)
         except BrainUnreachable as error:
             if not quiet:
-                note(f"{error.message} Trying again …")
+                note(f"{sanitise_line(error.message)} Trying again …")
         await asyncio.sleep(next(delays))
 
 
@@ -54,11 +55,11 @@ async def follow_lines(api: Api, instance: str, what: str, *, tail: int) -> Asyn
             if (await api.get(at("instances", instance)))["state"] not in _ALIVE:
                 return
         except BrainUnreachable as error:
-            note(f"{error.message} Trying again …")
+            note(f"{sanitise_line(error.message)} Trying again …")
         except ApiProblem as error:
             if after is None or not error.retryable:
                 raise
-            note(f"{error.message} Trying again …")
+            note(f"{sanitise_line(error.message)} Trying again …")
         await asyncio.sleep(next(delays))
 
 

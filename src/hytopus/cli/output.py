@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hytopus.cli.sanitise import sanitise_line
+from hytopus.cli.sanitise import sanitise_json, sanitise_line
 
 _STATE_STYLES: Final = {
     "running": "green",
@@ -35,12 +35,12 @@ _WIDE: Final = 400
 
 def print_json(document: Any) -> None:
     """One JSON document; keys as the API names them."""
-    print(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    print(sanitise_json(json.dumps(document, indent=2, ensure_ascii=False, default=str)))
 
 
 def print_json_line(document: Any) -> None:
     """One document on one line, at once: for streams."""
-    print(json.dumps(document, ensure_ascii=False, default=str), flush=True)
+    print(sanitise_json(json.dumps(document, ensure_ascii=False, default=str)), flush=True)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:

@@ -22,6 +22,8 @@ _ESCAPES: Final = re.compile(
     re.VERBOSE,
 )
 _RESET: Final = "\x1b[0m"
+_RAW_IN_JSON: Final = re.compile(r"[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""JSON escapes the lower control characters by itself, and these only where it must be ASCII."""
 
 
 def sanitise(text: str, *, colours: bool = False) -> str:
@@ -33,3 +35,8 @@ def sanitise(text: str, *, colours: bool = False) -> str:
 def sanitise_line(text: str, *, colours: bool = False) -> str:
     """The same for one line: line breaks in it become spaces."""
     return sanitise(text, colours=colours).replace("\n", " ")
+
+
+def sanitise_json(text: str) -> str:
+    """The same document of JSON, with nothing in it that a terminal obeys."""
+    return _RAW_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

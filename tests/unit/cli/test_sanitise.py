@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hytopus.cli.sanitise import sanitise, sanitise_line
+from hytopus.cli.sanitise import sanitise, sanitise_json, sanitise_line
 
 _PIECES = st.sampled_from(
     [
@@ -72,3 +73,10 @@ def test_no_mixture_gets_through(text: str) -> None:
 def test_with_colours_only_colours_get_through(text: str) -> None:
     rest = re.sub(r"\x1b\[[0-9;:]*m", "", sanitise(text, colours=True))
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", rest)
+
+
+@given(st.lists(_PIECES, max_size=30).map("".join))
+def test_json_says_the_same_and_nothing_to_a_terminal(text: str) -> None:
+    document = sanitise_json(json.dumps({"said": text}, indent=2, ensure_ascii=False))
+    assert json.loads(document) == {"said": text}
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", document)
