@@ -67,11 +67,11 @@ class Brain:
 
     async def told(self, node: Node) -> list[InstanceCommand]:
         async with self.database.read() as session:
-            return await commands_for(session, node.id)
+            return await commands_for(session, node)
 
     async def hears(self, node: Node, message: InstanceReport) -> None:
         async with self.database.write() as session:
-            await observe(session, node.id, message, at=self.clock.now())
+            await observe(session, node.id, [message], at=self.clock.now())
 
     async def hears_status(self, node: Node, status: NodeStatus, name: str = "lobby", **values: Any) -> Instance:
         await self.hears(node, report(await self.get(name), status, **values))

@@ -40,6 +40,7 @@ from hytopus.node.runtime.fake import FakeRuntime
 from hytopus.storage.memory import MemoryStore
 from hytopus.wire.channel import NodeChannel, StreamChannel
 from hytopus.wire.memory import memory_pair, memory_stream
+from hytopus.wire.messages import NodeStatus
 from tests.harness.factories import add, make_template
 from tests.integration.api.clock import StepClock
 from tests.integration.api.world import World, open_world
@@ -242,7 +243,9 @@ async def test_the_node_has_the_last_word_on_what_runs(files: Files) -> None:
     async with instance.still:
         writing = asyncio.ensure_future(files.write("old", "late", "*", 409))
         await files.call("POST", "/instances/lobby/start", 202)
-        await files.until("starting")
+        async with asyncio.timeout(20):
+            while instance.record.status is not NodeStatus.STARTING:
+                await asyncio.to_thread(lambda: None)
     refused = await writing
     assert refused["code"] == "instance_not_at_rest"
 

@@ -15,6 +15,7 @@ from hytopus.brain.gateway.gateway import URL_LIFETIME_S, Gateway
 from hytopus.brain.gateway.registry import LiveSession
 from hytopus.brain.instances.assignments import commands_for
 from hytopus.brain.nodes import queries as nodes
+from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.sessions import is_current
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
@@ -70,9 +71,9 @@ class Pusher:
         """Look, and send what is missing. False if something could not be sent now and must be tried again."""
         async with self._gateway.database.read() as reading:
             node = await nodes.get(reading, self._session.node_id)
-            commands = await commands_for(reading, self._session.node_id) if node is not None else []
+            commands = await commands_for(reading, node) if node is not None else []
             mine = await is_current(reading, self._session.node_id, self._session.id)
-            refusal = await self._refusal(reading)
+            refusal = await self._refusal(reading, node)
         if refusal is not None:
             log.warning("session cut", node=self._session.node_id, cause=str(refusal))
             await self._session.channel.send(Refused(problem_of(refusal)))
@@ -91,9 +92,8 @@ class Pusher:
         missing = [command for command in commands if _key(command) not in self._sent]
         return all([await self._send(command) for command in missing])
 
-    async def _refusal(self, reading: AsyncSession) -> CertificateRevoked | None:
+    async def _refusal(self, reading: AsyncSession, node: Node | None) -> CertificateRevoked | None:
         """Why this session may not go on: its node was removed or revoked, perhaps at another Brain."""
-        node = await nodes.get(reading, self._session.node_id)
         if node is None:
             return CertificateRevoked(cause="the node was removed")
         try:

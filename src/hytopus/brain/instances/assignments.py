@@ -15,7 +15,6 @@ from hytopus.brain.instances.record import describe
 from hytopus.brain.instances.states import TRANSITIONAL, State, Wanted
 from hytopus.brain.instances.variables import values_for
 from hytopus.brain.nodes.models import Node
-from hytopus.brain.nodes.queries import get as get_node
 from hytopus.wire.messages import (
     DestroyInstance,
     InstanceCommand,
@@ -27,22 +26,19 @@ from hytopus.wire.messages import (
 )
 
 
-async def commands_for(session: AsyncSession, node_id: str) -> list[InstanceCommand]:
+async def commands_for(session: AsyncSession, node: Node) -> list[InstanceCommand]:
     """At most one command for each instance. `TemplateLayer.url` holds the object's S3 key, for the caller to sign."""
-    node = await get_node(session, node_id)
-    if node is None:
-        return []
     destroying = and_(Instance.wanted == Wanted.DESTROYED, Instance.state.in_((State.STOPPED, State.FAILED)))
     pending = list(
         await session.scalars(
             select(Instance)
-            .where(Instance.node_id == node_id, or_(Instance.state.in_(TRANSITIONAL - {State.MOVING}), destroying))
+            .where(Instance.node_id == node.id, or_(Instance.state.in_(TRANSITIONAL - {State.MOVING}), destroying))
             .order_by(Instance.state_since, Instance.id)
         )
     )
     preparing = [instance.id for instance in pending if instance.state is State.PREPARING]
     ports = await ports_of(session, preparing)
-    leftovers = await session.scalars(select(Leftover).where(Leftover.node_id == node_id))
+    leftovers = await session.scalars(select(Leftover).where(Leftover.node_id == node.id))
     return [
         *(_away_with(leftover) for leftover in leftovers),
         *(_command(instance, node, ports.get(instance.id, [])) for instance in pending),

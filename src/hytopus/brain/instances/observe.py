@@ -6,7 +6,7 @@ Reports may come twice, late, or from a node that has long lost the instance: a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from hytopus.brain.instances.attempts import as_dict, keep_exit, missed_attempts
 from hytopus.brain.instances.models import Instance, Leftover
 from hytopus.brain.instances.port_change import change_port
 from hytopus.brain.instances.problems import Crashed, ExitedBeforeReady, InstanceVanished
-from hytopus.brain.instances.queries import locked
+from hytopus.brain.instances.queries import locked_all
 from hytopus.brain.instances.residence import leave_behind
 from hytopus.brain.instances.settle import settle
 from hytopus.brain.instances.states import State, Wanted, advance
@@ -36,18 +36,26 @@ NOT_PREPARED: Final = "not_prepared"
 LEASE_EXPIRED: Final = "lease_expired"
 
 
-async def observe(session: AsyncSession, node_id: str, report: InstanceReport, *, at: datetime) -> None:
-    """Take a report in; duplicates, stale generations and unknown instances do no harm."""
-    instance = await locked(session, report.instance_id)
-    if instance is None:
-        return
+async def observe(session: AsyncSession, node_id: str, reports: Sequence[InstanceReport], *, at: datetime) -> None:
+    """Take a node's reports in, in order; duplicates, stale generations and unknown instances do no harm."""
+    instances = await locked_all(session, {report.instance_id for report in reports})
+    node = await get_node(session, node_id)
+    for report in reports:
+        instance = instances.get(report.instance_id)
+        if instance is not None:
+            await _observe(session, instance, node_id, node, report, at=at)
+
+
+async def _observe(
+    session: AsyncSession, instance: Instance, node_id: str, node: Node | None, report: InstanceReport, *, at: datetime
+) -> None:
     if instance.node_id != node_id or instance.state is State.DESTROYED:
         await stray(session, instance, node_id, report, at=at)
         return
     if 0 < report.sequence <= instance.report_sequence:
         return
     instance.report_sequence = report.sequence
-    await take_in(session, instance, await get_node(session, node_id), report, at=at)
+    await take_in(session, instance, node, report, at=at)
 
 
 async def take_in(

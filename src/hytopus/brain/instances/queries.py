@@ -21,11 +21,10 @@ async def locked(session: AsyncSession, instance_id: str) -> Instance | None:
     return instance
 
 
-async def lock_all(session: AsyncSession, instance_ids: Collection[str]) -> None:
-    """Take the locks of several rows in the one order that everybody keeps to, or two who need the same deadlock."""
-    await session.execute(
-        select(Instance.id).where(Instance.id.in_(instance_ids)).order_by(Instance.id).with_for_update()
-    )
+async def locked_all(session: AsyncSession, instance_ids: Collection[str]) -> dict[str, Instance]:
+    """Several rows by id, locked in the one order that everybody keeps to, or two who need the same deadlock."""
+    wanted = select(Instance).where(Instance.id.in_(instance_ids)).order_by(Instance.id).with_for_update()
+    return {instance.id: instance for instance in await session.scalars(wanted)}
 
 
 async def find(session: AsyncSession, reference: str, *, lock: bool = False) -> Instance:
