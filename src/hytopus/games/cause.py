@@ -2,6 +2,9 @@
 
 Pure. Two crashes with the same fingerprint have, as far as one can tell from outside, the same cause: numbers, times,
 addresses and ids, which change from crash to crash, do not count, nor does where in the log something stood.
+
+A server may print whatever it likes, and while it is looked at here the agent does nothing else. So only the beginning
+of a line counts, and no pattern tries a text in more ways than it has characters (hence the possessive `++`).
 """
 
 from __future__ import annotations
@@ -18,12 +21,15 @@ FRAMES: Final = 5
 TITLE: Final = 200
 """Characters."""
 
+LINE: Final = 1_000
+"""Characters of a line that are looked at."""
+
 _RULES: Final = "1"
 """Grows when the same crash would get another fingerprint."""
 
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _PREFIX: Final = re.compile(
-    r"^(?:\[?\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]+Z?\s*[A-Z]*\]?:?\s*|\[[\d:. ]+\s*[A-Z]*\]\s*|[\d:.]{5,}\s+"
+    r"^(?:\[?\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]+Z?\s*[A-Z]*\]?:?\s*|\[[\d:. ]++\s*+[A-Z]*+\]\s*|[\d:.]{5,}\s+"
     r"|\[[A-Z]+\]:?\s*|[A-Z]{4,7}\s+)+"
 )
 _VOLATILE: Final = (
@@ -34,7 +40,8 @@ _VOLATILE: Final = (
     (re.compile(r"\d+(?:\.\d+)*"), "#"),
 )
 _JAVA_HEAD: Final = re.compile(
-    r"(?:Exception in thread \"[^\"]*\" |Caused by: )?(?P<kind>(?:[\w$]+\.)+[\w$]*(?:Exception|Error|Throwable)[\w$]*)"
+    r"(?:Exception in thread \"[^\"]*\" |Caused by: )?(?<![\w$.])"
+    r"(?P<kind>(?:[\w$]++\.)++(?=[\w$]*?(?:Exception|Error|Throwable))[\w$]++)"
     r"(?:: (?P<what>.*))?$"
 )
 _JAVA_FRAME: Final = re.compile(r"^\s*at (?:[\w.@-]+/{1,2})*(?P<where>[\w.$<>-]+)\(")
@@ -67,7 +74,7 @@ def cause_of(ending: Ending, lines: Sequence[str], *, patterns: Iterable[str] = 
     """`patterns`: what the game says that names a cause better than anything else (`crash.patterns` in game.toml)."""
     if ending.oom:
         return _cause(ending, "It ran out of memory.", [])
-    said = [_COLOURS.sub("", line).rstrip() for line in lines]
+    said = [_COLOURS.sub("", line[:LINE]).rstrip() for line in lines]
     found = _of_game(said, patterns) or _of_java(said) or _of_lua(said)
     if found is None and ending.kind not in ("hang", "vanished"):
         found = _last_words(said)

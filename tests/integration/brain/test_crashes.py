@@ -23,7 +23,8 @@ from hytopus.brain.crashes.models import Crash
 from hytopus.brain.crashes.pruner import prune
 from hytopus.brain.crashes.settings import CrashSettings
 from hytopus.brain.db.engine import Database
-from hytopus.brain.instances.states import State
+from hytopus.brain.instances.models import Instance
+from hytopus.brain.instances.states import State, advance
 from hytopus.node.crashes.bundle import Bundle
 from hytopus.storage.errors import S3Unreachable
 from hytopus.storage.memory import MemoryStore
@@ -164,6 +165,8 @@ async def test_what_makes_no_sense_is_not_asked_for_again(crashes: Crashes) -> N
     report, _ = crashes.report()
     for bad in (
         replace(report, crash_id="../../etc/passwd"),
+        replace(report, crash_id="i1-3-2"),
+        replace(report, body=json.dumps({"excerpt": ["x" * 2**21]})),
         replace(report, sha256="x"),
         replace(report, body="[]"),
         replace(report, body="{"),
@@ -175,7 +178,7 @@ async def test_what_makes_no_sense_is_not_asked_for_again(crashes: Crashes) -> N
 
 async def test_an_instance_nobody_knows_may_be_known_later(crashes: Crashes) -> None:
     report, _ = crashes.report()
-    assert await crashes.tell(replace(report, instance_id="nobody", crash_id="nobody-1-1")) is None
+    assert await crashes.tell(replace(report, instance_id="nobody", crash_id="nobody-3-1")) is None
 
 
 async def test_another_node_cannot_overwrite_a_crash(crashes: Crashes) -> None:
@@ -184,6 +187,22 @@ async def test_another_node_cannot_overwrite_a_crash(crashes: Crashes) -> None:
     await crashes.tell(report)
     assert await crashes.tell(report, node_id="n2") == CrashReply(report.crash_id, done=True)
     assert (await crashes.get("/crashes/i1-3-1"))["node_name"] == "fra-1"
+
+
+async def test_a_node_tells_of_crashes_of_what_it_has_or_had_only(crashes: Crashes) -> None:
+    await add(crashes.database, make_node(id="n2", name="fra-2"))
+    forged, _ = crashes.report()
+    assert await crashes.tell(forged, node_id="n2") is None
+    assert (await crashes.get("/crashes"))["items"] == []
+    reply = await crashes.tell(forged)
+    assert reply is not None
+    assert not reply.done, "the node that has it is heard all the same"
+    async with crashes.database.write() as session:
+        instance = await session.get_one(Instance, "i1")
+        advance(session, instance, State.STOPPING, at=crashes.clock.now())
+        instance.node_id = "n2"
+    late, _ = crashes.report(attempt=2)
+    assert await crashes.tell(late) is not None, "it moved meanwhile"
 
 
 async def test_a_bundle_that_is_too_large_is_let_go_but_the_crash_is_kept(crashes: Crashes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -134,6 +135,17 @@ def test_any_output_has_a_cause(lines: list[str], kind: str) -> None:
     found = cause(lines, Ending(kind, 1, oom=kind == "oom"))
     assert re.fullmatch(r"[0-9a-f]{12}", found.fingerprint)
     assert len(found.title) <= 200
+
+
+@pytest.mark.parametrize(
+    "line", ["a." * 2_000 + "Error" * 800 + "!", "a" * 8_000, "a." * 4_000, "[" + " " * 8_000, "assert" * 1_300 + "!"]
+)
+def test_no_output_keeps_the_agent_busy(line: str) -> None:
+    """Nothing else happens on a node meanwhile."""
+    began = time.process_time()
+    cause([line, "\tat x("] * 60, CRASH)
+    cause(["stack traceback:", line] * 60, CRASH)
+    assert time.process_time() - began < 1
 
 
 @given(st.integers(0, 2**40), st.uuids())

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.commands import record
+from hytopus.brain.activity.models import Event
 from hytopus.brain.crashes.models import Crash
 from hytopus.brain.crashes.settings import CrashSettings
 from hytopus.brain.db.engine import Database
@@ -28,6 +30,8 @@ LIFETIME_S: Final = 900
 
 _ID: Final = re.compile(r"[a-z0-9]{1,16}-\d{1,10}-\d{1,10}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_MOST: Final = 2 * 2**20
+"""Characters of what is written down of one crash."""
 _APART: Final = frozenset(
     {"instance_id", "instance", "generation", "attempt", "at", "kind", "exit_code", "game", "fingerprint", "cause"}
 ) | {"layers", "excerpt"}
@@ -42,7 +46,7 @@ async def take_in(
     clock: Clock,
     settings: CrashSettings,
 ) -> CrashReply | None:
-    """Write it down, and say what its node is to do. None: the Brain does not know the instance (yet).
+    """Write it down, and say what its node is to do. None: as far as the Brain knows (yet), it was never there.
 
     Raises what the object store raises; the node tells it again.
     """
@@ -71,7 +75,7 @@ async def _write_down(
     session: AsyncSession, prefix: str, node_id: str, report: CrashReport, *, now: datetime
 ) -> Crash | None:
     instance, node = await session.get(Instance, report.instance_id), await session.get(Node, node_id)
-    if instance is None or node is None:
+    if instance is None or node is None or not await _was_there(session, instance, node_id):
         return None
     facts = json.loads(report.body)
     at = _moment(report.at, now)
@@ -102,6 +106,15 @@ async def _write_down(
     return crash
 
 
+async def _was_there(session: AsyncSession, instance: Instance, node_id: str) -> bool:
+    """A node speaks for what it has or had. It may tell late, when the instance lives elsewhere."""
+    if instance.node_id == node_id:
+        return True
+    about = (Event.subject_kind == "instance") & (Event.subject_id == instance.id)
+    there = select(Event.id).where(about, Event.data["node_id"].as_string() == node_id).limit(1)
+    return await session.scalar(there) is not None
+
+
 async def _mark_stored(database: Database, crash_id: str, now: datetime) -> None:
     async with database.write() as session:
         crash = await session.get(Crash, crash_id, with_for_update=True)
@@ -130,6 +143,8 @@ def _tell(session: AsyncSession, crash: Crash, now: datetime) -> None:
 
 def _is_sound(report: CrashReport) -> bool:
     """A node may say anything; what becomes a key in the object store must be harmless."""
+    if report.crash_id != f"{report.instance_id}-{report.generation}-{report.attempt}" or len(report.body) > _MOST:
+        return False
     if not _ID.fullmatch(report.crash_id) or not _SHA256.fullmatch(report.sha256) or report.size <= 0:
         return False
     try:

@@ -24,6 +24,12 @@ from hytopus.node.runtime.base import ContainerStatus, Runtime, RuntimeUnavailab
 CHECKPOINT_LINES: Final = 256
 """At most so many lines are read again after the agent was killed."""
 
+PLAYERS: Final = 1_000
+"""More are not kept, nor more than so many characters of a line or a name: a server may claim anything, and all of it
+goes into every report."""
+NAME: Final = 64
+UNDERSTOOD: Final = 1_000
+
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
@@ -135,7 +141,8 @@ class Follower:
         same = known.same + 1 if at == known.at else 1
         self._position = replace(known, number=known.number + 1, at=at, same=same)
         self._lines.add(known.number + 1, at.isoformat(), self._mask(text))
-        self._understand(_COLOURS.sub("", text) if "\x1b" in text else text)
+        beginning = text[:UNDERSTOOD]
+        self._understand(_COLOURS.sub("", beginning) if "\x1b" in beginning else beginning)
 
     def _understand(self, text: str) -> None:
         for pattern, heard in self._listeners:
@@ -145,9 +152,10 @@ class Follower:
             self._position = replace(self._position, ready=True)
             self.ready.set()
         if self._join and (match := self._join.search(text)):
-            self._set_players((*self._without(match["name"]), match["name"]))
+            name = match["name"][:NAME]
+            self._set_players((*self._without(name), name)[:PLAYERS])
         elif self._leave and (match := self._leave.search(text)):
-            self._set_players(self._without(match["name"]))
+            self._set_players(self._without(match["name"][:NAME]))
 
     def _without(self, name: str) -> tuple[str, ...]:
         return tuple(player for player in self._position.players if player != name)

@@ -22,7 +22,7 @@ async def ask(probe: Probe, port: int) -> bool:
                     return await _tcp(port)
                 case "http":
                     return await _http(probe.path, port)
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, ValueError):  # ValueError: a line of the answer without an end
         return False
 
 

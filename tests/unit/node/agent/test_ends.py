@@ -206,3 +206,16 @@ async def test_failed_calls_to_the_engine_are_counted(bed: Bed) -> None:
     await bed.tell(StartInstance("i1", 1))
     await bed.expect(NodeStatus.FAILED)
     assert bed.engine_errors == ["container_fault"]
+
+
+async def test_players_that_a_server_makes_up_do_not_fill_reports(bed: Bed) -> None:
+    await bed.running(game=game(players={"join": r"Player '(?P<name>[^']+)' joined"}))
+    for number in range(1_100):
+        bed.runtime.say("i1", f"Player '{number:04}{'x' * 500}' joined")
+    await bed.settle()
+    await bed.pass_time_until(lambda: len(bed.sent.reports[-1].players) >= 1_000)
+    players = bed.sent.reports[-1].players
+    assert (len(players), {len(name) for name in players}) == (1_000, {64})
+    bed.runtime.say("i1", f"Player '{'y' * 5_000}' joined")
+    await bed.settle()
+    assert bed.agent.inventory()[0].players == players, "only the beginning of a line is looked at"

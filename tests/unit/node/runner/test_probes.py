@@ -74,6 +74,11 @@ async def test_http_wants_a_good_status(status: str, ready: bool) -> None:
         assert not await ask(Probe(kind="http", path="/other"), port)
 
 
+async def test_an_answer_without_an_end_is_no_answer() -> None:
+    async with http_server("200 " + "x" * 200_000) as port:
+        assert not await ask(Probe(kind="http", path="/ready"), port)
+
+
 @pytest.mark.parametrize(("kind", "protocol"), [(socket.SOCK_DGRAM, "udp"), (socket.SOCK_STREAM, "tcp")])
 def test_a_port_in_use_is_found_whatever_address_it_is_bound_to(kind: socket.SocketKind, protocol: str) -> None:
     with socket.socket(socket.AF_INET, kind) as other:
