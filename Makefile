@@ -33,7 +33,7 @@ test: environment panel ## Run all tests; installs the services they need
 	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal $(FAST_TESTS) $(ARGS)
 ifneq ($(SLOW_TESTS),)
 	@echo "==> end to end, with real games"
-	@$(BIN)/pytest -q $(SLOW_TESTS) $(ARGS)
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile $(SLOW_TESTS) $(ARGS)
 endif
 
 .PHONY: check

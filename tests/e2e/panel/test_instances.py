@@ -67,7 +67,7 @@ def test_files_say_which_layer_they_came_from(panel: Panel, running: str) -> Non
 
 def test_what_another_operator_does_is_seen_at_once(panel: Panel) -> None:
     name = create_running(panel.stack, "seen")
-    with panel.visit("viewer", "/instances") as page:
+    with panel.visit("viewer", f"/instances?text={name}") as page:
         page.evaluate(_MARK)
         row = page.get_by_role("row").filter(has_text=name)
         expect(row).to_contain_text("Running")
