@@ -12,6 +12,7 @@ import pytest
 from hytopus.brain.db.engine import Database
 from hytopus.brain.gateway.errors import NodeOffline, NodeTimeout
 from hytopus.brain.gateway.gateway import Gateway, Peer
+from hytopus.brain.gateway.reports import PROGRESS_S
 from hytopus.brain.gateway.session import OPENING_S, SILENCE_S, serve
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import State
@@ -223,6 +224,30 @@ async def test_reports_are_acknowledged_once_they_are_durable(gateway: Gateway) 
             seen = message.sequence
             assert (await stored(gateway, instance)).report_sequence >= seen
     assert (await stored(gateway, instance)).state is State.RUNNING
+
+
+async def test_progress_waits_for_what_makes_it_old_news(gateway: Gateway, clock: ManualClock) -> None:
+    instance = await add_instance(gateway, State.PREPARING)
+    async with node_of(gateway) as node:
+        await node.send(HELLO)
+        await receive(node, SetDevMode)
+        await node.send(InstanceReport(instance.id, 1, NodeStatus.PREPARING, sequence=1, step="fetch"))
+        await node.send(InstanceReport(instance.id, 1, NodeStatus.PREPARED, sequence=2))
+        assert await receive(node, ReportsSeen) == ReportsSeen(2), "in one transaction, on a clock that stands"
+    assert (await stored(gateway, instance)).state is State.STARTING
+
+
+async def test_progress_is_told_when_nothing_follows(gateway: Gateway, clock: ManualClock) -> None:
+    instance = await add_instance(gateway, State.PREPARING)
+    async with node_of(gateway) as node:
+        await node.send(HELLO)
+        await receive(node, SetDevMode)
+        await node.send(InstanceReport(instance.id, 1, NodeStatus.PREPARING, sequence=1, step="fetch"))
+        seen = asyncio.ensure_future(receive(node, ReportsSeen))
+        while not seen.done():
+            await clock.advance(PROGRESS_S)
+        assert seen.result() == ReportsSeen(1)
+    assert (await stored(gateway, instance)).progress == {"step": "fetch", "progress": 0.0}
 
 
 async def test_old_news_comes_before_how_things_stand(gateway: Gateway) -> None:
