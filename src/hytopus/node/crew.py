@@ -9,6 +9,7 @@ from typing import Final
 from hytopus.errors import HytopusError
 from hytopus.kit.backoff import backoff
 from hytopus.kit.logs import get_logger
+from hytopus.kit.requests import of_request
 from hytopus.node.journal import Record, is_safe
 from hytopus.node.runner.errors import BadAssignment, InstanceNotPrepared, InstanceUnknown
 from hytopus.node.runner.host import Host
@@ -129,8 +130,10 @@ class Crew:
     async def _heed_events(self) -> None:
         async with closing(self._host.runtime.events()) as events:
             async for event in events:
-                log.info("docker event", kind=event.kind, instance=event.instance_id, generation=event.generation)
-                if event.kind != "started" and (runner := self._runners.get(event.instance_id)):
+                runner = self._runners.get(event.instance_id)
+                with of_request(runner.instance.origin if runner else ""):
+                    log.info("docker event", kind=event.kind, instance=event.instance_id, generation=event.generation)
+                if runner and event.kind != "started":
                     runner.poke()
 
     async def _sweep_for_ever(self) -> None:

@@ -12,6 +12,7 @@ from hytopus.brain.activity.actor import SYSTEM, Actor
 from hytopus.brain.activity.chain import append
 from hytopus.brain.activity.models import AuditRecord, Event
 from hytopus.brain.db.signals import signal
+from hytopus.kit.requests import request_id
 
 
 def record(
@@ -33,6 +34,7 @@ def record(
         actor_kind=actor.kind,
         actor_id=actor.id,
         actor_name=actor.name,
+        request_id=actor.request_id or request_id(),
         message=message,
         data=dict(data or {}),
     )

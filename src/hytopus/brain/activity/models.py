@@ -29,6 +29,8 @@ class Event(Base):
     actor_kind: Mapped[ActorKind] = mapped_column(EnumText(ActorKind))
     actor_id: Mapped[str] = mapped_column(String(64))
     actor_name: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str] = mapped_column(String(64), default="")
+    """The API request this goes back to, as in the logs; empty for what happened by itself."""
     message: Mapped[str]
     """One sentence for a person."""
     data: Mapped[dict[str, Any]]

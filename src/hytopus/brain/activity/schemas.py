@@ -19,6 +19,8 @@ class EventOut(Output):
     actor_kind: ActorKind
     actor_id: str
     actor_name: str
+    request_id: str
+    """The API request it goes back to, as in the logs; empty for what happened by itself."""
     message: str
     data: dict[str, Any]
 

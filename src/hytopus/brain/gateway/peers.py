@@ -16,6 +16,7 @@ from hytopus.brain.gateway.registry import Sessions
 from hytopus.brain.gateway.relay import LineStream, Relay
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
+from hytopus.kit.requests import of_request
 from hytopus.wire.channel import LinkClosed
 from hytopus.wire.messages import Answer, PeerAsk, PeerLines, Problem, StreamFrame
 from hytopus.wire.network import HASTY_OPTIONS, Caller
@@ -87,7 +88,8 @@ class PeerEdge:
         try:
             _check(caller)
             body = json.loads(question.body)
-            return Answer("", json.dumps(await self._ask(question, body)))
+            with of_request(question.origin):
+                return Answer("", json.dumps(await self._ask(question, body)))
         except HytopusError as error:
             return Answer("", problem=problem_of(error))
 
@@ -96,7 +98,8 @@ class PeerEdge:
         try:
             wanted = await channel.receive()
             if wanted is not None:
-                await self._give(channel, wanted, caller)
+                with of_request(wanted.origin):
+                    await self._give(channel, wanted, caller)
         except LinkClosed as error:
             log.debug("viewer at another Brain lost", cause=str(error))
 

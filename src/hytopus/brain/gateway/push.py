@@ -19,6 +19,7 @@ from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.sessions import is_current
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
+from hytopus.kit.requests import of_request
 from hytopus.wire.deadline import within
 from hytopus.wire.messages import InstanceCommand, PrepareInstance, Refused, SetDevMode, StopInstance
 from hytopus.wire.problems import problem_of
@@ -86,7 +87,7 @@ class Pusher:
             await self._session.channel.close()
             return True
         if node.dev_mode is not self._dev_mode:
-            await self._session.channel.send(SetDevMode(node.dev_mode))
+            await self._session.channel.send(SetDevMode(node.dev_mode, node.origin))
             self._dev_mode = node.dev_mode
         self._sent &= {_key(command) for command in commands}
         missing = [command for command in commands if _key(command) not in self._sent]
@@ -104,6 +105,10 @@ class Pusher:
         return None
 
     async def _send(self, command: InstanceCommand) -> bool:
+        with of_request(command.origin):
+            return await self._send_signed(command)
+
+    async def _send_signed(self, command: InstanceCommand) -> bool:
         try:
             signed = await self._signed(command)
         except HytopusError as error:
@@ -111,6 +116,13 @@ class Pusher:
             return False
         await self._session.channel.send(signed)
         self._sent.add(_key(command))
+        log.info(
+            "command sent",
+            command=type(command).__name__,
+            instance=command.instance_id,
+            generation=command.generation,
+            node=self._session.node_id,
+        )
         return True
 
     async def _signed(self, command: InstanceCommand) -> InstanceCommand:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from hytopus.brain.gateway.errors import NodeOffline
@@ -18,6 +19,7 @@ from hytopus.brain.gateway.peers import Peers
 from hytopus.brain.gateway.relay import Kind, LineStream
 from hytopus.brain.nodes.sessions import holder_of
 from hytopus.kit.backoff import backoff
+from hytopus.kit.requests import request_id
 from hytopus.wire.messages import LogLine, PeerAsk, PeerLines
 
 RESUME_S: Final = 30.0
@@ -45,7 +47,8 @@ class Reach:
         """A question and its answer. Raises NodeOffline, NodeTimeout, or NodeProblem with what the node said."""
         if self._gateway.sessions.online(node_id):
             return await self._gateway.sessions.ask(node_id, kind, instance_id=instance_id, body=body, timeout=timeout)
-        return await self._ask_elsewhere(PeerAsk(node_id, kind, instance_id, json.dumps(dict(body or {})), timeout))
+        arguments = json.dumps(dict(body or {}))
+        return await self._ask_elsewhere(PeerAsk(node_id, kind, instance_id, arguments, timeout, request_id()))
 
     async def purge(
         self, node_id: str, *, template_id: str = "", version: str = "", timeout: float = 60.0
@@ -56,7 +59,7 @@ class Reach:
                 node_id, template_id=template_id, version=version, timeout=timeout
             )
         body = json.dumps({"template_id": template_id, "version": version})
-        return await self._ask_elsewhere(PeerAsk(node_id, "purge_cache", "", body, timeout))
+        return await self._ask_elsewhere(PeerAsk(node_id, "purge_cache", "", body, timeout, request_id()))
 
     async def disconnect(self, node_id: str) -> None:
         """End a node's session. Another Brain ends its own when it hears that the node was removed or revoked."""
@@ -67,7 +70,9 @@ class Reach:
         self, node_id: str, instance_id: str, kind: Kind, *, tail: int = 0, after: int = 0
     ) -> AsyncIterator[AsyncIterator[LogLine]]:
         """Lines as they come, history first. Raises NodeOffline at once if the node is nowhere."""
-        async with aclosing(self._lines(node_id, PeerLines(node_id, instance_id, kind, tail, after))) as lines:
+        async with aclosing(
+            self._lines(node_id, PeerLines(node_id, instance_id, kind, tail, after, request_id()))
+        ) as lines:
             yield lines
 
     @asynccontextmanager
@@ -86,7 +91,7 @@ class Reach:
     async def _lines(self, node_id: str, wanted: PeerLines) -> AsyncGenerator[LogLine, None]:
         last, begun = wanted.after, False
         while True:
-            resumed = PeerLines(node_id, wanted.instance_id, wanted.kind, 0 if last else wanted.tail, last)
+            resumed = replace(wanted, tail=0 if last else wanted.tail, after=last)
             try:
                 async with self._anywhere(resumed) as lines:
                     begun = True

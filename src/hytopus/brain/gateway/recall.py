@@ -72,7 +72,7 @@ async def recall(live: LiveSession, gateway: Gateway, opening: RegisterNode) -> 
 async def _ask(live: LiveSession, gateway: Gateway) -> Recollection | None:
     """None for an agent of a release that keeps no records."""
     try:
-        body = await within(gateway.clock, PATIENCE_S, live.ask(lambda request_id: Ask(request_id, "recall", "", "{}")))
+        body = await within(gateway.clock, PATIENCE_S, live.ask(lambda number: Ask(number, "recall", "", "{}")))
         return Recollection.read(body)
     except TimeoutError as error:
         raise NodeTimeout(node=live.node_id, what="recall", seconds=PATIENCE_S) from error

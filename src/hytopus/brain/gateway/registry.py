@@ -10,9 +10,13 @@ from typing import Any, Final
 from hytopus.brain.gateway.errors import NodeOffline, NodeProblem, NodeTimeout
 from hytopus.kit.clock import Clock
 from hytopus.kit.ids import new_id
+from hytopus.kit.logs import get_logger
+from hytopus.kit.requests import request_id
 from hytopus.wire.channel import BrainChannel, LinkClosed
 from hytopus.wire.deadline import within
 from hytopus.wire.messages import Answer, Ask, BrainMessage, PurgeCache, SetDevMode
+
+log = get_logger(__name__)
 
 TAKE_OVER_S: Final = 10.0
 """How long a session may take to wind up before its successor begins all the same."""
@@ -36,15 +40,15 @@ class LiveSession:
         self._answers: dict[str, asyncio.Future[Answer]] = {}
 
     async def ask(self, make: Callable[[str], BrainMessage]) -> dict[str, Any]:
-        """Send what `make` builds from a request id and wait for its answer. Raises NodeOffline or NodeProblem."""
-        request_id = new_id()
+        """Send what `make` builds from a number and wait for the answer to it. Raises NodeOffline or NodeProblem."""
+        number = new_id()
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._answers[request_id] = answer
+        self._answers[number] = answer
         try:
-            await self.send(make(request_id))
+            await self.send(make(number))
             reply = await answer
         finally:
-            del self._answers[request_id]
+            del self._answers[number]
         if reply.problem is not None:
             raise NodeProblem(reply.problem)
         body: dict[str, Any] = json.loads(reply.body)
@@ -110,19 +114,23 @@ class Sessions:
     ) -> dict[str, Any]:
         """A question and its answer. Raises NodeOffline, NodeTimeout, or NodeProblem with what the node said."""
         arguments = json.dumps(dict(body or {}))
-        return await self._ask(node_id, kind, timeout, lambda request_id: Ask(request_id, kind, instance_id, arguments))
+        origin = request_id()
+        return await self._ask(
+            node_id, kind, timeout, lambda number: Ask(number, kind, instance_id, arguments, origin=origin)
+        )
 
     async def purge(
         self, node_id: str, *, template_id: str = "", version: str = "", timeout: float = 60.0
     ) -> dict[str, Any]:
         """Empty the node's template cache, or forget one template or one version of it."""
+        origin = request_id()
         return await self._ask(
-            node_id, "purge_cache", timeout, lambda request_id: PurgeCache(request_id, template_id, version)
+            node_id, "purge_cache", timeout, lambda number: PurgeCache(number, template_id, version, origin=origin)
         )
 
     async def set_dev_mode(self, node_id: str, enabled: bool) -> None:
         """Tell a node at once; `Node.dev_mode` is what lasts."""
-        await self.get(node_id).send(SetDevMode(enabled))
+        await self.get(node_id).send(SetDevMode(enabled, request_id()))
 
     async def disconnect(self, node_id: str) -> None:
         """End a node's session, if it has one; the node comes back if it may."""
@@ -161,6 +169,8 @@ class Sessions:
         self, node_id: str, what: str, timeout: float, make: Callable[[str], BrainMessage]
     ) -> dict[str, Any]:
         try:
-            return await within(self._clock, timeout, self.get(node_id).ask(make))
+            answer = await within(self._clock, timeout, self.get(node_id).ask(make))
         except TimeoutError as error:
             raise NodeTimeout(node=node_id, what=what, seconds=timeout) from error
+        log.info("node answered", node=node_id, what=what)
+        return answer

@@ -18,6 +18,7 @@ from hytopus.brain.gateway.registry import LiveSession, Sessions
 from hytopus.kit.clock import Clock
 from hytopus.kit.ids import new_id
 from hytopus.kit.logs import get_logger
+from hytopus.kit.requests import request_id
 from hytopus.wire.channel import LinkClosed, StreamChannel
 from hytopus.wire.deadline import within
 from hytopus.wire.messages import LogLine, OpenStream, StreamFrame
@@ -84,7 +85,7 @@ class Relay:
         self, node_id: str, instance_id: str, kind: Kind, *, tail: int = 0, after: int = 0, timeout: float = 10.0
     ) -> AsyncIterator[LineStream]:
         """The last `tail` lines, or those after number `after`, then what comes. Raises NodeOffline or NodeTimeout."""
-        message = OpenStream(new_id(), kind, instance_id, tail, after)
+        message = OpenStream(new_id(), kind, instance_id, tail, after, origin=request_id())
         async with self._open(node_id, message, timeout) as channel:
             yield LineStream(message.stream_id, node_id, channel)
 
@@ -93,7 +94,7 @@ class Relay:
         self, node_id: str, instance_id: str, kind: FileKind, body: Mapping[str, Any], *, timeout: float = 10.0
     ) -> AsyncIterator[FileStream]:
         """A whole file from a node, or to it; `body` says which. Raises NodeOffline or NodeTimeout."""
-        message = OpenStream(new_id(), kind, instance_id, body=json.dumps(dict(body)))
+        message = OpenStream(new_id(), kind, instance_id, body=json.dumps(dict(body)), origin=request_id())
         async with self._open(node_id, message, timeout) as channel:
             yield FileStream(message.stream_id, node_id, channel, self._clock)
 

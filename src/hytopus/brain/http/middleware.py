@@ -9,13 +9,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
 
 from hytopus.brain.http.edge import edge_of
 from hytopus.brain.http.problems import problem_response
 from hytopus.errors import HytopusError
 from hytopus.kit.ids import new_id
 from hytopus.kit.logs import get_logger
+from hytopus.kit.requests import of_request
 
 log = get_logger("hytopus.access")
 
@@ -36,7 +36,7 @@ class RequestLog:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
         scope.setdefault("state", {})["request_id"] = request_id
-        with bound_contextvars(request_id=request_id):
+        with of_request(request_id):
             await self._observe(scope, receive, send)
 
     async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:

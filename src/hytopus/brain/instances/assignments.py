@@ -15,6 +15,7 @@ from hytopus.brain.instances.record import describe
 from hytopus.brain.instances.states import TRANSITIONAL, State, Wanted
 from hytopus.brain.instances.variables import values_for
 from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.queries import drain_of
 from hytopus.wire.messages import (
     DestroyInstance,
     InstanceCommand,
@@ -63,18 +64,25 @@ def _away_with(leftover: Leftover) -> InstanceCommand:
 
 
 def _command(instance: Instance, node: Node, leases: Sequence[PortLease]) -> InstanceCommand:
+    origin = instance.origin or drain_of(node)
     match instance.state:
         case State.PREPARING:
             return _prepare(instance, node, bindings(instance, leases))
         case State.STARTING:
             policy = instance.restart_policy.model_dump_json()
             return StartInstance(
-                instance.id, instance.generation, policy, autostart=instance.autostart, lease_s=instance.leased_s
+                instance.id,
+                instance.generation,
+                policy,
+                autostart=instance.autostart,
+                lease_s=instance.leased_s,
+                origin=origin,
             )
         case State.STOPPING:
-            return StopInstance(instance.id, instance.generation, kill=instance.kill_at is not None)
+            kill = instance.kill_at is not None
+            return StopInstance(instance.id, instance.generation, kill=kill, origin=origin)
         case _:
-            return DestroyInstance(instance.id, instance.generation)
+            return DestroyInstance(instance.id, instance.generation, origin=origin)
 
 
 def _world(instance: Instance) -> TemplateLayer | None:
@@ -105,4 +113,5 @@ def _prepare(instance: Instance, node: Node, ports: tuple[PortBinding, ...]) -> 
         discard_changes=instance.discard_changes,
         record=describe(instance),
         world=_world(instance),
+        origin=instance.origin,
     )

@@ -108,6 +108,7 @@ def note(
     after: Mapping[str, Any] | None = None,
 ) -> None:
     """An event and an audit record for something that somebody changed."""
+    instance.origin = actor.request_id
     subject = ("instance", instance.id)
     data = {"name": instance.name, **(after or {})}
     record(session, f"instance.{kind}", subject=subject, message=message, at=now, actor=actor, data=data)
@@ -117,6 +118,7 @@ def note(
 
 def _ask(session: AsyncSession, instance: Instance, verb: str, wanted: Wanted, actor: Actor, now: datetime) -> None:
     before, instance.wanted = instance.wanted, wanted
+    instance.origin = actor.request_id
     instance.waiting = None  # the scheduler says anew whether and why it has to wait
     past = f"{verb}_requested"
     record(

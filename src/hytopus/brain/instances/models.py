@@ -73,6 +73,8 @@ class Instance(Placed, Base):
     """What its node was told of that with the present start; 0: it never stops it."""
 
     wanted: Mapped[Wanted] = mapped_column(EnumText(Wanted))
+    origin: Mapped[str] = mapped_column(String(64), default="")
+    """Id of the API request that asked for what is being done with it; empty once that is reached."""
     state: Mapped[State] = mapped_column(EnumText(State), default=State.REQUESTED)
     state_since: Mapped[datetime]
     generation: Mapped[int] = mapped_column(default=0)

@@ -27,6 +27,7 @@ from hytopus.brain.instances.steps import begin, complain, destroyed, fail, star
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import get as get_node
 from hytopus.brain.nodes.states import NodeState
+from hytopus.kit.requests import of_request
 from hytopus.wire.messages import InstanceReport, NodeStatus
 
 _PROGRESS_EVERY: Final = timedelta(seconds=5)
@@ -43,7 +44,8 @@ async def observe(session: AsyncSession, node_id: str, reports: Sequence[Instanc
     for report in reports:
         instance = instances.get(report.instance_id)
         if instance is not None:
-            await _observe(session, instance, node_id, node, report, at=at)
+            with of_request(report.origin):
+                await _observe(session, instance, node_id, node, report, at=at)
 
 
 async def _observe(

@@ -13,6 +13,7 @@ PASSING: Final = frozenset(
     {
         "id",
         "wanted",
+        "origin",
         "state",
         "state_since",
         "generation",

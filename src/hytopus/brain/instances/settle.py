@@ -20,7 +20,9 @@ from hytopus.brain.instances.replacement import Loss, fence_s
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.instances.steps import take
 from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.queries import drain_of
 from hytopus.brain.nodes.states import NodeState
+from hytopus.kit.requests import of_request
 
 _STEPS_AT_MOST = 8
 
@@ -42,7 +44,8 @@ async def settle(
             return action
         if isinstance(action, Rest | Wait):
             return action
-        await take(session, instance, action, at=at)
+        with of_request(drain_of(node)):
+            await take(session, instance, action, at=at)
         if instance.node_id is None:
             node = None
     return Rest()

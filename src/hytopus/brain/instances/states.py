@@ -41,6 +41,7 @@ from hytopus.brain.activity.commands import record
 from hytopus.brain.db.signals import signal
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
+from hytopus.kit.requests import of_request
 
 if TYPE_CHECKING:
     from hytopus.brain.instances.models import Instance
@@ -176,7 +177,16 @@ def advance(
         instance.retry_at = instance.setback = None
     if to not in (State.RUNNING, State.LOST):
         instance.players = []
-    _tell(session, instance, before, at=at, why=why, actor=actor)
+    with of_request(actor.request_id or instance.origin):
+        _tell(session, instance, before, at=at, why=why, actor=actor)
+    if _reached(instance):
+        instance.origin = ""
+
+
+def _reached(instance: Instance) -> bool:
+    """Nothing that happens from here on was asked for."""
+    gave_up = instance.state is State.FAILED and instance.wanted is not Wanted.DESTROYED
+    return gave_up or instance.state.value == instance.wanted.value
 
 
 def _took(instance: Instance, before: State, at: datetime) -> dict[str, Any]:

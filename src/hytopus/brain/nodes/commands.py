@@ -210,6 +210,7 @@ def _decide(
     before = {key: str(getattr(node, key)) for key in values}
     for key, value in values.items():
         setattr(node, key, value)
+    node.origin = actor.request_id
     after = {key: str(value) for key, value in values.items()}
     if before != after:
         record(session, kind, subject=("node", node.id), message=message, at=at, actor=actor)

@@ -44,6 +44,8 @@ class Node(Placed, Base):
     leases: Mapped[bool] = mapped_column(default=False)
     """Its agent keeps leases: it stops what it was lent when it has been cut off for too long."""
     dev_mode: Mapped[bool] = mapped_column(default=False)
+    origin: Mapped[str] = mapped_column(String(64), default="")
+    """Id of the API request that last decided something about it."""
 
     environment: Mapped[str] = mapped_column(String(64), default="")
     address: Mapped[str] = mapped_column(String(255), default="")

@@ -59,3 +59,8 @@ async def count_by_state(session: AsyncSession) -> dict[NodeState, int]:
 
 def _locked(statement: Select[Node], lock: bool) -> Select[Node]:
     return statement.with_for_update() if lock else statement
+
+
+def drain_of(node: Node | None) -> str:
+    """Id of the API request by which this node is being drained: what happens to its instances goes back to it."""
+    return node.origin if node is not None and node.draining else ""

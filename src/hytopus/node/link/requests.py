@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
+from hytopus.kit.requests import of_request
 from hytopus.node.link.contract import Agent, Dialer
 from hytopus.node.link.outbox import Outbox
 from hytopus.wire.channel import LinkClosed, StreamChannel
@@ -46,24 +47,35 @@ async def carry_out(commands: asyncio.Queue[InstanceCommand | SetDevMode | Crash
     """Hand commands to the agent, one after the other, until cancelled."""
     while True:
         command = await commands.get()
-        try:
-            await agent.handle(command)
-        except Exception:
-            log.exception("a command failed", command=type(command).__name__)
+        with of_request(getattr(command, "origin", "")):
+            await _carry_out(command, agent)
+
+
+async def _carry_out(command: InstanceCommand | SetDevMode | CrashReply, agent: Agent) -> None:
+    try:
+        await agent.handle(command)
+    except Exception:
+        log.exception("a command failed", command=type(command).__name__)
 
 
 async def answer(request: Ask | PurgeCache, agent: Agent, outbox: Outbox) -> None:
     """Every question gets an answer, whatever happens."""
+    with of_request(request.origin):
+        outbox.answer(await _answer(request, agent))
+
+
+async def _answer(request: Ask | PurgeCache, agent: Agent) -> Answer:
+    kind, instance = _kind(request), request.instance_id if isinstance(request, Ask) else ""
     try:
         body = json.dumps(dict(await _ask(request, agent)))
     except HytopusError as error:
-        outbox.answer(Answer(request.request_id, problem=problem_of(error)))
+        log.warning("question refused", kind=kind, instance=instance, code=error.code)
+        return Answer(request.request_id, problem=problem_of(error))
     except Exception as error:
-        log.exception("a question could not be answered", kind=_kind(request))
-        failed = RequestFailed(kind=_kind(request), cause=error)
-        outbox.answer(Answer(request.request_id, problem=problem_of(failed)))
-    else:
-        outbox.answer(Answer(request.request_id, body))
+        log.exception("a question could not be answered", kind=kind, instance=instance)
+        return Answer(request.request_id, problem=problem_of(RequestFailed(kind=kind, cause=error)))
+    log.info("question answered", kind=kind, instance=instance)
+    return Answer(request.request_id, body)
 
 
 async def _ask(request: Ask | PurgeCache, agent: Agent) -> Mapping[str, Any]:
@@ -79,6 +91,12 @@ def _kind(request: Ask | PurgeCache) -> str:
 
 async def serve_stream(request: OpenStream, agent: Agent, dialer: Dialer) -> None:
     """Until nothing more is to come or the viewer leaves. Never raises for what happens on the way."""
+    with of_request(request.origin):
+        log.info("stream opened", kind=request.kind, instance=request.instance_id)
+        await _serve_kind(request, agent, dialer)
+
+
+async def _serve_kind(request: OpenStream, agent: Agent, dialer: Dialer) -> None:
     try:
         channel = await dialer.stream()
         try:

@@ -17,6 +17,7 @@ from hytopus.games.definition import Game
 from hytopus.games.restart import RestartPolicy
 from hytopus.kit.backoff import backoff
 from hytopus.kit.logs import get_logger
+from hytopus.kit.requests import forget_request
 from hytopus.node.journal import Record
 from hytopus.node.runner.errors import BadAssignment
 from hytopus.node.runner.follower import Follower
@@ -42,6 +43,9 @@ T = TypeVar("T")
 PROGRESS_SECONDS: Final = 0.5
 """Between two reports of progress."""
 
+UNDER_WAY: Final = frozenset({NodeStatus.PREPARING, NodeStatus.STARTING, NodeStatus.STOPPING})
+"""A command is being carried out; in every other status it has been."""
+
 ENGINE_ERRORS: Final = (RuntimeUnavailable, ContainerFault, ImageMissing, PortTaken)
 
 FRESH: Final[Mapping[str, Any]] = {
@@ -65,6 +69,8 @@ class Instance:
     def __init__(self, host: Host, record: Record) -> None:
         self.host = host
         self.record = record
+        self.origin = ""
+        """Of the command that is being carried out."""
         self.lines = Lines()
         self.follower: Follower | None = None
         self.built: Built | None = None
@@ -168,6 +174,9 @@ class Instance:
         await finish(self._save(durable=durable, strict=strict))
         log.info("instance is now", instance=self.id, generation=self.record.generation, status=status.value)
         self.report()
+        if status not in UNDER_WAY:
+            self.origin = ""
+            forget_request()
 
     async def write_down(self) -> None:
         await finish(self._save(durable=False, strict=False))
@@ -186,7 +195,8 @@ class Instance:
 
     def standing(self) -> InstanceReport:
         """How things are."""
-        return report_of(self.record, players=self.players, now=self.host.clock.now())
+        report = report_of(self.record, players=self.players, now=self.host.clock.now())
+        return replace(report, origin=self.origin)
 
     def progress(self, step: str, fraction: float) -> None:
         """Tell how far the preparation is, at most twice a second."""

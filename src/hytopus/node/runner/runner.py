@@ -9,6 +9,7 @@ from typing import Any
 
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
+from hytopus.kit.requests import of_request
 from hytopus.node.journal import Record
 from hytopus.node.runner.again import comes_again
 from hytopus.node.runner.destroy import destroy
@@ -93,7 +94,8 @@ class Runner:
             else:
                 self.settled.set()
             while command := await self._inbox.get():
-                await self._obey(tasks, command)
+                with of_request(command.origin):
+                    await self._obey(tasks, command)
             await self.instance.unfollow()
 
     async def _obey(self, tasks: asyncio.TaskGroup, command: InstanceCommand) -> None:
@@ -120,7 +122,7 @@ class Runner:
             self._activity.cancel()
             await wait_for(self._activity)
         self.settled.set()
-        self._doing = command
+        self._doing, instance.origin = command, command.origin
         self._begin(tasks, lambda: self._work_of(command), type(command).__name__)
 
     def _work_of(self, command: InstanceCommand) -> Activity:

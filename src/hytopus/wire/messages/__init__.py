@@ -3,6 +3,9 @@
 Node -> Brain: `RegisterNode` opens a session, then `Heartbeat` and `InstanceReport`, and `Answer` to what was asked.
 Brain -> Node: `Welcome` or `Refused`, then commands. Commands are idempotent and may come again after any
 reconnect; a node acts on one only if its generation is not older than the generation the node holds.
+
+`origin` is the id of the API request that something goes back to (`kit/requests.py`), empty when nobody asked for it;
+two commands that differ in nothing else are the same.
 """
 
 from __future__ import annotations

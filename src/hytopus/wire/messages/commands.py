@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class PrepareInstance:
     """What the Brain knows of the instance, as JSON: the node keeps it for a Brain that has lost it."""
     world: TemplateLayer | None = None
     """What it changed on the node it was moved from, to be built in; comes with `discard_changes`."""
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class StartInstance:
     """Start it again, too, when it ended while nobody watched: its machine was rebooted."""
     lease_s: float = 0.0
     """Without word from a Brain for so long, the node stops it by itself; 0: never."""
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class StopInstance:
     instance_id: str
     generation: int
     kill: bool = False
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +79,4 @@ class DestroyInstance:
     generation: int
     superseded: bool = False
     """Only this copy: the instance lives elsewhere."""
+    origin: str = field(default="", compare=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class PeerAsk:
     instance_id: str = ""
     body: str = "{}"
     timeout_seconds: float = 10.0
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,4 @@ class PeerLines:
     kind: str
     tail: int = 0
     after: int = 0
+    origin: str = field(default="", compare=False)

@@ -61,6 +61,7 @@ class InstanceReport:
     """Starts within this generation: 1 for the one that was commanded, more with each that the node made by itself."""
     retry_in: float | None = None
     """Seconds until the node starts it again; it waits for that while `starting`, and `problem` says what happened."""
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,11 +55,13 @@ class PurgeCache:
     request_id: str
     template_id: str = ""
     version: str = ""
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SetDevMode:
     enabled: bool
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Ask:
     instance_id: str = ""
     body: str = "{}"
     """JSON arguments."""
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class OpenStream:
     """Only lines with a greater number."""
     body: str = "{}"
     """Of a file: JSON arguments."""
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

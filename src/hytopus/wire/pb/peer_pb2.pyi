@@ -25,12 +25,14 @@ class PeerAsk(_message.Message):
     INSTANCE_ID_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     node_id: _builtins.str
     kind: _builtins.str
     instance_id: _builtins.str
     body: _builtins.str
     """JSON arguments."""
     timeout_seconds: _builtins.float
+    origin: _builtins.str
     def __init__(
         self,
         *,
@@ -39,10 +41,11 @@ class PeerAsk(_message.Message):
         instance_id: _builtins.str = ...,
         body: _builtins.str = ...,
         timeout_seconds: _builtins.float = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "instance_id", b"instance_id", "kind", b"kind", "node_id", b"node_id", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "instance_id", b"instance_id", "kind", b"kind", "node_id", b"node_id", "origin", b"origin", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -57,6 +60,7 @@ class PeerLines(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     TAIL_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     node_id: _builtins.str
     instance_id: _builtins.str
     kind: _builtins.str
@@ -64,6 +68,7 @@ class PeerLines(_message.Message):
     tail: _builtins.int
     after: _builtins.int
     """Only lines with a greater number."""
+    origin: _builtins.str
     def __init__(
         self,
         *,
@@ -72,10 +77,11 @@ class PeerLines(_message.Message):
         kind: _builtins.str = ...,
         tail: _builtins.int = ...,
         after: _builtins.int = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "instance_id", b"instance_id", "kind", b"kind", "node_id", b"node_id", "tail", b"tail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "instance_id", b"instance_id", "kind", b"kind", "node_id", b"node_id", "origin", b"origin", "tail", b"tail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

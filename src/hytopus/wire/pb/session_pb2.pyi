@@ -6,6 +6,9 @@ One long session for each node. The node dials; its client certificate says who 
 Node -> Brain: RegisterNode with the whole inventory, then Heartbeat, InstanceReport, RenewUrls and Answer.
 Brain -> Node: Welcome or Refused, then commands. Commands are idempotent and may be repeated at any time.
 Either side ignores messages and fields it does not know, which is what makes a newer peer possible.
+
+`origin` is the id of the API request that a command or question goes back to, `X-Request-ID` over HTTP and
+`request_id` in the logs of both sides; empty when nobody asked for it.
 """
 
 from collections import abc as _abc
@@ -286,6 +289,7 @@ class InstanceReport(_message.Message):
     RESTORED_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     RETRY_IN_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     generation: _builtins.int
     status: Global___NodeStatus.ValueType
@@ -306,6 +310,8 @@ class InstanceReport(_message.Message):
     """Starts within this generation: 1 for the one that was commanded, more with each that the node made by itself."""
     retry_in: _builtins.float
     """Seconds until the node starts it again; it waits for that while `starting`, and `problem` says what happened."""
+    origin: _builtins.str
+    """Of the command that this comes of; empty for what happens by itself."""
     @_builtins.property
     def problem(self) -> _common_pb2.Problem: ...
     @_builtins.property
@@ -334,10 +340,11 @@ class InstanceReport(_message.Message):
         restored: _builtins.bool = ...,
         attempt: _builtins.int = ...,
         retry_in: _builtins.float | None = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_retry_in", b"_retry_in", "exit_code", b"exit_code", "problem", b"problem", "retry_in", b"retry_in"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_retry_in", b"_retry_in", "at", b"at", "attempt", b"attempt", "exit_code", b"exit_code", "exit_kind", b"exit_kind", "generation", b"generation", "instance_id", b"instance_id", "log_tail", b"log_tail", "oom_killed", b"oom_killed", "players", b"players", "problem", b"problem", "progress", b"progress", "restored", b"restored", "retry_in", b"retry_in", "sequence", b"sequence", "status", b"status", "step", b"step", "timings_ms", b"timings_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_retry_in", b"_retry_in", "at", b"at", "attempt", b"attempt", "exit_code", b"exit_code", "exit_kind", b"exit_kind", "generation", b"generation", "instance_id", b"instance_id", "log_tail", b"log_tail", "oom_killed", b"oom_killed", "origin", b"origin", "players", b"players", "problem", b"problem", "progress", b"progress", "restored", b"restored", "retry_in", b"retry_in", "sequence", b"sequence", "status", b"status", "step", b"step", "timings_ms", b"timings_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
@@ -778,6 +785,7 @@ class PrepareInstance(_message.Message):
     DISCARD_CHANGES_FIELD_NUMBER: _builtins.int
     RECORD_FIELD_NUMBER: _builtins.int
     WORLD_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     generation: _builtins.int
     name: _builtins.str
@@ -789,6 +797,7 @@ class PrepareInstance(_message.Message):
     discard_changes: _builtins.bool
     record: _builtins.str
     """What the Brain knows of the instance, as JSON: the node keeps it for a Brain that has lost it."""
+    origin: _builtins.str
     @_builtins.property
     def template_layers(self) -> _containers.RepeatedCompositeFieldContainer[Global___TemplateLayer]: ...
     @_builtins.property
@@ -820,10 +829,11 @@ class PrepareInstance(_message.Message):
         discard_changes: _builtins.bool = ...,
         record: _builtins.str = ...,
         world: Global___TemplateLayer | None = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["world", b"world"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpus", b"cpus", "discard_changes", b"discard_changes", "disk_mb", b"disk_mb", "game", b"game", "generation", b"generation", "instance_id", b"instance_id", "memory_mb", b"memory_mb", "name", b"name", "ports", b"ports", "record", b"record", "secrets", b"secrets", "template_layers", b"template_layers", "variable_map", b"variable_map", "world", b"world"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpus", b"cpus", "discard_changes", b"discard_changes", "disk_mb", b"disk_mb", "game", b"game", "generation", b"generation", "instance_id", b"instance_id", "memory_mb", b"memory_mb", "name", b"name", "origin", b"origin", "ports", b"ports", "record", b"record", "secrets", b"secrets", "template_layers", b"template_layers", "variable_map", b"variable_map", "world", b"world"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -838,6 +848,7 @@ class StartInstance(_message.Message):
     RESTART_FIELD_NUMBER: _builtins.int
     AUTOSTART_FIELD_NUMBER: _builtins.int
     LEASE_S_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     generation: _builtins.int
     restart: _builtins.str
@@ -846,6 +857,7 @@ class StartInstance(_message.Message):
     """Start it again, too, when it ended while nobody watched: its machine was rebooted."""
     lease_s: _builtins.float
     """Without word from a Brain for so long, the node stops it by itself; 0: never."""
+    origin: _builtins.str
     def __init__(
         self,
         *,
@@ -854,10 +866,11 @@ class StartInstance(_message.Message):
         restart: _builtins.str = ...,
         autostart: _builtins.bool = ...,
         lease_s: _builtins.float = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["autostart", b"autostart", "generation", b"generation", "instance_id", b"instance_id", "lease_s", b"lease_s", "restart", b"restart"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["autostart", b"autostart", "generation", b"generation", "instance_id", b"instance_id", "lease_s", b"lease_s", "origin", b"origin", "restart", b"restart"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -870,19 +883,22 @@ class StopInstance(_message.Message):
     INSTANCE_ID_FIELD_NUMBER: _builtins.int
     GENERATION_FIELD_NUMBER: _builtins.int
     KILL_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     generation: _builtins.int
     kill: _builtins.bool
+    origin: _builtins.str
     def __init__(
         self,
         *,
         instance_id: _builtins.str = ...,
         generation: _builtins.int = ...,
         kill: _builtins.bool = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "instance_id", b"instance_id", "kill", b"kill"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "instance_id", b"instance_id", "kill", b"kill", "origin", b"origin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -895,20 +911,23 @@ class DestroyInstance(_message.Message):
     INSTANCE_ID_FIELD_NUMBER: _builtins.int
     GENERATION_FIELD_NUMBER: _builtins.int
     SUPERSEDED_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     generation: _builtins.int
     superseded: _builtins.bool
     """Only this copy: the instance lives elsewhere."""
+    origin: _builtins.str
     def __init__(
         self,
         *,
         instance_id: _builtins.str = ...,
         generation: _builtins.int = ...,
         superseded: _builtins.bool = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "instance_id", b"instance_id", "superseded", b"superseded"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "instance_id", b"instance_id", "origin", b"origin", "superseded", b"superseded"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -923,19 +942,22 @@ class PurgeCache(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     TEMPLATE_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     template_id: _builtins.str
     version: _builtins.str
+    origin: _builtins.str
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         template_id: _builtins.str = ...,
         version: _builtins.str = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "template_id", b"template_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "request_id", b"request_id", "template_id", b"template_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -946,15 +968,18 @@ class SetDevMode(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ENABLED_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
+    origin: _builtins.str
     def __init__(
         self,
         *,
         enabled: _builtins.bool = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "origin", b"origin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -970,10 +995,12 @@ class Ask(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     INSTANCE_ID_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     kind: _builtins.str
     instance_id: _builtins.str
     body: _builtins.str
+    origin: _builtins.str
     def __init__(
         self,
         *,
@@ -981,10 +1008,11 @@ class Ask(_message.Message):
         kind: _builtins.str = ...,
         instance_id: _builtins.str = ...,
         body: _builtins.str = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "instance_id", b"instance_id", "kind", b"kind", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "instance_id", b"instance_id", "kind", b"kind", "origin", b"origin", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1102,6 +1130,7 @@ class OpenStream(_message.Message):
     TAIL_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     stream_id: _builtins.str
     kind: _builtins.str
     instance_id: _builtins.str
@@ -1110,6 +1139,7 @@ class OpenStream(_message.Message):
     """Only lines with a greater number."""
     body: _builtins.str
     """Of a file: JSON arguments."""
+    origin: _builtins.str
     def __init__(
         self,
         *,
@@ -1119,10 +1149,11 @@ class OpenStream(_message.Message):
         tail: _builtins.int = ...,
         after: _builtins.int = ...,
         body: _builtins.str = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "body", b"body", "instance_id", b"instance_id", "kind", b"kind", "stream_id", b"stream_id", "tail", b"tail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "body", b"body", "instance_id", b"instance_id", "kind", b"kind", "origin", b"origin", "stream_id", b"stream_id", "tail", b"tail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
