@@ -331,6 +331,8 @@ async def open_cluster(*, seed: int = 0) -> AsyncIterator[Cluster]:
 
 
 class _Dialer:
+    trusts: tuple[str, ...] = ()
+
     def __init__(self, cluster: Cluster, node: SimulatedNode) -> None:
         self._cluster, self._node = cluster, node
 
@@ -345,6 +347,9 @@ class _Dialer:
 
     def stands(self) -> None:
         return
+
+    def renew_soon(self) -> None:
+        raise AssertionError("nobody has a certificate here")
 
     def untried(self) -> bool:
         return False

@@ -10,6 +10,7 @@ from hytopus.brain.accounts.second_factor_api import router as second_factor
 from hytopus.brain.accounts.session_api import router as sessions
 from hytopus.brain.activity.api import router as activity
 from hytopus.brain.authority.api import router as authority
+from hytopus.brain.authority.rotation_api import router as authority_rotation
 from hytopus.brain.backups.api import router as backups
 from hytopus.brain.crashes.api import router as crashes
 from hytopus.brain.doctor.api import router as doctor
@@ -36,6 +37,7 @@ API: Final = (
     sessions,
     activity,
     authority,
+    authority_rotation,
     backups,
     brains,
     doctor,

@@ -20,6 +20,7 @@ from hytopus.brain.accounts.passwords import Passwords
 from hytopus.brain.activity.redact import Redaction
 from hytopus.brain.app import Parts, build_app
 from hytopus.brain.authority.ca import Authority
+from hytopus.brain.authority.keeper import follow, open_authority
 from hytopus.brain.backups.api import Backups
 from hytopus.brain.backups.keeper import run_keeper
 from hytopus.brain.backups.sealing import BackupKey
@@ -145,7 +146,7 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
                 recorder.run(),
                 watch_events(database.signals, metrics.starts, metrics.events),
             ),
-            WebServer.open(app, settings.http, tls.source(settings.http, node_side["authority"])) as web,
+            WebServer.open(app, settings.http, *tls.source(settings.http, node_side["authority"])) as web,
         ):
             try:
                 with _signals(stop):
@@ -177,6 +178,8 @@ def _work(
     yield run_loops(database, gateway.presence, fleet, clock=clock, nodes=nodes, instances=instances)
     yield run_sweeper(database, store, clock, Leases(database, clock, fleet.id))
     yield fleet.run()
+    if gateway.authority is not None:
+        yield follow(gateway.authority, database, settings.data_dir / "ca", clock)
     yield fence(gateway)
     yield carry_signals(database, fleet.id, clock)
     yield run_pruning(database, settings.history, clock)
@@ -222,9 +225,9 @@ async def _gateway(
 ) -> AsyncIterator[dict[str, Any]]:
     """Everything that has to do with nodes, by its name on `app.state`."""
     presence = Presence(settings.nodes, clock, database.signals)
-    authority = await Authority.open(settings.data_dir / "ca", names=_names(settings), clock=clock)
+    authority = await open_authority(database, settings.data_dir / "ca", names=_names(settings), clock=clock)
     beat_s = BEAT_S if database.dialect == "postgresql" else _BEAT_ALONE_S
-    fleet = Fleet(database, clock, name=settings.name, ca_fingerprint=authority.fingerprint, beat_s=beat_s)
+    fleet = Fleet(database, clock, name=settings.name, ca_fingerprint=authority.lineage, beat_s=beat_s)
     gateway_settings = settings.gateway
     async with open_gateway(
         database, store, authority, gateway_settings, presence, clock=clock, fleet=fleet
@@ -251,7 +254,7 @@ async def _backups(
 ) -> Backups:
     file = settings.backups.key_file
     key = await asyncio.to_thread(BackupKey.read, file) if file else None
-    source = Source(database, store, settings.key_files, authority.fingerprint, key, clock)
+    source = Source(database, store, settings.key_files, authority.lineage, key, clock)
     return Backups(source, settings.backups)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from hytopus.brain.authority.ca import Authority
 from hytopus.brain.settings import HttpSettings
@@ -21,6 +21,7 @@ LOOK_EVERY_SECONDS: Final = 3600
 
 Load = Callable[[ssl.SSLContext], None]
 """Puts the certificate of this moment, with its key, into a context that may be in use already."""
+Changed = Callable[[], Coroutine[Any, Any, None]]
 
 
 class CertificateUnusable(HytopusError):
@@ -31,14 +32,14 @@ class CertificateUnusable(HytopusError):
     )
 
 
-def source(settings: HttpSettings, authority: Authority) -> Load | None:
-    """Where the certificate comes from; None for plain HTTP."""
+def source(settings: HttpSettings, authority: Authority) -> tuple[Load | None, Changed]:
+    """Where the certificate comes from, None for plain HTTP; and what to wait for when it may be another one."""
     if not settings.secure:
-        return None
+        return None, never
     if settings.certificate is not None:
         certificate, key = settings.certificate, settings.certificate_key
-        return lambda context: _load_files(context, certificate, key)
-    return lambda context: _load_pair(context, *authority.server_certificate())
+        return lambda context: _load_files(context, certificate, key), never
+    return lambda context: _load_pair(context, *authority.server_certificate()), authority.changed
 
 
 async def open_context(load: Load) -> ssl.SSLContext:
@@ -49,10 +50,18 @@ async def open_context(load: Load) -> ssl.SSLContext:
     return context
 
 
-async def keep_current(context: ssl.SSLContext, load: Load, *, every: float = LOOK_EVERY_SECONDS) -> None:
-    """Until cancelled: new connections get the certificate of this hour. One that cannot be used leaves the old one."""
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+async def keep_current(
+    context: ssl.SSLContext, load: Load, changed: Changed = never, *, every: float = LOOK_EVERY_SECONDS
+) -> None:
+    """Until cancelled: new connections get the certificate of this hour, or at once that of another authority. One that
+    cannot be used leaves the old one."""
     while True:
-        await asyncio.sleep(every)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(changed(), every)
         try:
             await asyncio.to_thread(load, context)
         except CertificateUnusable as error:

@@ -41,7 +41,11 @@ class WebServer:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, app: FastAPI, settings: HttpSettings, certificate: tls.Load | None = None
+        cls,
+        app: FastAPI,
+        settings: HttpSettings,
+        certificate: tls.Load | None = None,
+        changed: tls.Changed = tls.never,
     ) -> AsyncIterator[WebServer]:
         """Serve until the context is left; requests under way get two seconds to finish. HTTPS with a certificate."""
         context = await tls.open_context(certificate) if certificate else None
@@ -49,7 +53,9 @@ class WebServer:
         server = _Server(_config(app, settings, context))
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve(sockets=[listener]))
-            renewing = tasks.create_task(tls.keep_current(context, certificate)) if context and certificate else None
+            renewing = (
+                tasks.create_task(tls.keep_current(context, certificate, changed)) if context and certificate else None
+            )
             try:
                 host, port = listener.getsockname()[:2]
                 yield cls(f"{'https' if context else 'http'}://{_for_url(host)}:{port}")

@@ -39,11 +39,12 @@ def backup(*, verify: bool = True, config: Path | None = None, json: bool = Fals
         Another settings file than /etc/hytopus/brain.toml.
     """
     with needs("brain", "brain backup"):
-        from hytopus.brain.authority.ca import Authority
+        from hytopus.brain.authority.keeper import open_authority
         from hytopus.brain.backups.sealing import BackupKey
         from hytopus.brain.backups.work import Source, back_up
         from hytopus.brain.db.engine import Database
         from hytopus.brain.db.signals import Signals
+        from hytopus.brain.db.unlock import unlock
         from hytopus.brain.settings import load_settings
         from hytopus.kit.clock import SystemClock
         from hytopus.kit.ids import new_id
@@ -55,9 +56,10 @@ def backup(*, verify: bool = True, config: Path | None = None, json: bool = Fals
 
     async def work() -> Any:
         clock = SystemClock()
-        authority = await Authority.open(settings.data_dir / "ca", clock=clock)
         async with Database.open(settings.database, Signals()) as database, open_s3(settings.storage) as store:
-            source = Source(database, store, settings.key_files, authority.fingerprint, key, clock)
+            await unlock(database, settings.sealing, settings.data_dir)
+            authority = await open_authority(database, settings.data_dir / "ca", names=[], clock=clock)
+            source = Source(database, store, settings.key_files, authority.lineage, key, clock)
             return await back_up(source, new_id(), scheduled=False, verify=verify)
 
     made = asyncio.run(work())

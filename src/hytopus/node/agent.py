@@ -16,6 +16,7 @@ from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.node.crashes.sender import CrashSender
 from hytopus.node.crew import Crew
+from hytopus.node.doctor.rounds import Rounds
 from hytopus.node.files.desk import FileDesk
 from hytopus.node.metrics import Sample
 from hytopus.node.recall import recall
@@ -57,6 +58,7 @@ class Agent:
         measure: Measure | None = None,
         files: FileDesk | None = None,
         crashes: CrashSender | None = None,
+        rounds: Rounds | None = None,
     ) -> None:
         self._host = host
         self._files = files
@@ -66,6 +68,7 @@ class Agent:
         self._worlds = Worlds(host)
         self._measure_machine = measure or (lambda ports: NodeLoad())
         self._crashes = crashes
+        self._rounds = rounds
         self._heartbeat_seconds = 5.0
 
     @property
@@ -110,6 +113,8 @@ class Agent:
         self._heartbeat_seconds = welcome.heartbeat_seconds
         if self._crashes:
             self._crashes.wake()
+        if self._rounds:
+            self._rounds.wake()
         await self._set_dev_mode(welcome.dev_mode)
 
     async def handle(self, command: InstanceCommand | SetDevMode | CrashReply) -> None:
@@ -203,6 +208,8 @@ class Agent:
             tasks.create_task(self._worlds.run(), name="worlds")
             if self._crashes:
                 tasks.create_task(self._crashes.run(), name="crashes")
+            if self._rounds:
+                tasks.create_task(self._rounds.run(), name="doctor")
 
     def _desk(self, kind: str) -> FileDesk:
         if self._files is None:

@@ -73,6 +73,11 @@ class Identity:
     def ca_pem(self) -> bytes:
         return (self.directory / "ca.pem").read_bytes()
 
+    def trusts(self) -> tuple[str, ...]:
+        """Fingerprints of the authorities it believes: two while one takes the place of the other."""
+        known = x509.load_pem_x509_certificates(self.ca_pem)
+        return tuple(each.fingerprint(hashes.SHA256()).hex()[:32] for each in known)
+
     def valid(self) -> tuple[datetime, datetime]:
         """From when until when the certificate counts."""
         certificate = x509.load_pem_x509_certificate(self.certificate_pem)
@@ -106,6 +111,13 @@ def save_identity(identity: Identity, *, certificate_pem: str, ca_pem: str) -> N
     save_certificate(identity.directory, certificate_pem)
     values = {key: getattr(identity, key) for key in _KEPT}
     write_private(identity.directory / "node.json", json.dumps(values, indent=2).encode() + b"\n")
+
+
+def save_renewed(directory: Path, *, certificate_pem: str, ca_pem: str) -> None:
+    """Whom to believe comes first: the certificate is of no use without it."""
+    if ca_pem.encode() != (directory / "ca.pem").read_bytes():
+        write_private(directory / "ca.pem", ca_pem.encode())
+    save_certificate(directory, certificate_pem)
 
 
 def save_certificate(directory: Path, certificate_pem: str) -> None:

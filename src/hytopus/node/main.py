@@ -19,6 +19,8 @@ from hytopus.node.cache.eviction import bounds_of
 from hytopus.node.crashes.queue import CrashQueue
 from hytopus.node.crashes.sender import CrashSender
 from hytopus.node.directories import CachedDirectories
+from hytopus.node.doctor.facts import gather
+from hytopus.node.doctor.rounds import Rounds
 from hytopus.node.facts import node_facts
 from hytopus.node.files.desk import FileDesk
 from hytopus.node.identity import Identity, agent_id, load_identity, lock_data_directory
@@ -96,7 +98,8 @@ async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, r
     facts = await asyncio.to_thread(node_facts, settings, materialisers=[how for how in How if how in abilities])
     meter = LoadMeter(settings.data_dir, first=settings.ports.first, last=settings.ports.last)
     desk = FileDesk(cache, workspaces)
-    agent = Agent(host, facts=facts, measure=meter, files=desk, crashes=crashes)
+    rounds = Rounds(lambda: gather(settings, identity, clock, host.vitals.load.foreign_ports), outbox.findings, clock)
+    agent = Agent(host, facts=facts, measure=meter, files=desk, crashes=crashes, rounds=rounds)
     link = dial_brain(agent, outbox, identity, dialer, agent_id=agent_id(settings.data_dir), clock=clock)
     metrics.sample = lambda: _sample(agent, link, outbox)
     with _stop_signals() as stop:

@@ -38,7 +38,7 @@ async def _serving(settings: HttpSettings, authority: Authority) -> AsyncIterato
     async def hello() -> str:
         return "hello"
 
-    async with WebServer.open(app, settings, tls.source(settings, authority)) as web:
+    async with WebServer.open(app, settings, *tls.source(settings, authority)) as web:
         yield web.url
 
 
@@ -91,7 +91,7 @@ async def test_a_browser_finds_the_names_it_is_told(authority: Authority) -> Non
 
 async def test_a_certificate_is_renewed_without_a_restart(tmp_path: Path, clock: StepClock) -> None:
     authority = await Authority.open(tmp_path / "ca", clock=clock)
-    load = tls.source(HttpSettings(tls="on"), authority)
+    load, _ = tls.source(HttpSettings(tls="on"), authority)
     assert load is not None
     loads: list[bytes] = []
 

@@ -69,6 +69,8 @@ TEXT = "token = ⟦TOKEN⟧\nmotd = hi\n"
 class Dialer:
     """Sessions and streams of one node, within the process."""
 
+    trusts: tuple[str, ...] = ()
+
     def __init__(self, gateway: Gateway, node_id: str) -> None:
         self._gateway, self._node_id = gateway, node_id
         self.serving: set[asyncio.Task[None]] = set()
@@ -88,6 +90,9 @@ class Dialer:
 
     def stands(self) -> None:
         return
+
+    def renew_soon(self) -> None:
+        raise AssertionError("nobody has a certificate here")
 
     def untried(self) -> bool:
         return False

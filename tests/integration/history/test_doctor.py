@@ -6,15 +6,23 @@ from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, Histogram
 
+from hytopus.brain.accounts.commands import create_user
+from hytopus.brain.accounts.roles import Role
+from hytopus.brain.activity.actor import SYSTEM
 from hytopus.brain.activity.commands import record
+from hytopus.brain.authority.keys import new_signer
+from hytopus.brain.authority.rotation import remember, rotate
 from hytopus.brain.db.engine import Database
 from hytopus.brain.doctor.checks import CHECKS
 from hytopus.brain.doctor.gather import gather
-from hytopus.kit.findings import examine
+from hytopus.brain.nodes.findings import node_findings, note_double, note_findings
+from hytopus.kit.findings import Finding, Severity, examine
 from hytopus.storage.errors import S3Unreachable
 from hytopus.storage.memory import MemoryStore
-from hytopus.wire.messages import Heartbeat, NodeLoad
+from hytopus.wire.messages import Findings, Heartbeat, NodeFinding, NodeLoad
 from tests.harness.brain import Brain
+
+SAID = Findings((NodeFinding("no_forwarding", "of a later release", "the network", "x", "y", "z" * 10_000),))
 
 
 async def test_the_facts_are_gathered_and_judged(database: Database) -> None:
@@ -25,6 +33,13 @@ async def test_the_facts_are_gathered_and_judged(database: Database) -> None:
             subject = ("instance", lobby.id)
             record(session, "instance.failed", subject=subject, message="x", at=brain.clock.now())
     await brain.change_node(node, {"cordoned": True, "joined_at": brain.clock.now() - timedelta(days=9)})
+    async with database.write() as session:
+        await note_findings(session, node.id, SAID, at=brain.clock.now())
+        await note_double(session, node.id, "203.0.113.9", at=brain.clock.now())
+        await create_user(session, "alice", "x", Role.ADMIN, actor=SYSTEM, at=brain.clock.now())
+        remember(session, new_signer(brain.clock.now()), 1, at=brain.clock.now())
+    async with database.write() as session:
+        await rotate(session, actor=SYSTEM, at=brain.clock.now())
     said = (brain.clock.now() + timedelta(seconds=30)).isoformat()
     load = NodeLoad(engine_up=False, memory_total_mb=1, disk_total_mb=100, disk_free_mb=1)
     brain.presence.heartbeat(node.id, Heartbeat(said, False, load))
@@ -39,5 +54,30 @@ async def test_the_facts_are_gathered_and_judged(database: Database) -> None:
     assert (facts.database.disk_free is None) == (database.dialect == "postgresql")
     assert facts.nodes[0].clock_skew_s == 30
     codes = {finding.code for finding in examine(facts, CHECKS)}
+    assert facts.nodes[0].findings == [Finding("no_forwarding", Severity.NOTE, "the network", "x", "y", "z" * 500)]
+    assert {"no_forwarding", "doubled_identity", "no_second_factor", "ca_rotation"} <= codes
     expected = {"clock_skew", "engine_down", "cordoned_for_long", "memory_overcommitted", "store_unreachable"}
     assert expected | {"node_disk_nearly_full", "database_slow", "crash_loop"} <= codes
+
+
+async def test_a_second_machine_that_keeps_coming_is_written_down_once_an_hour(database: Database) -> None:
+    brain = Brain(database)
+    node = await brain.has_node()
+    for address in ("203.0.113.9", "203.0.113.9", "198.51.100.7"):
+        async with database.write() as session:
+            await note_double(session, node.id, address, at=brain.clock.now())
+    assert await brain.events("node.identity_doubled") == ["node.identity_doubled"]
+    await brain.clock.advance(3700)
+    async with database.write() as session:
+        await note_double(session, node.id, "198.51.100.7", at=brain.clock.now())
+    assert len(await brain.events("node.identity_doubled")) == 2
+
+
+async def test_what_a_node_said_before_is_gone_when_it_says_something_else(database: Database) -> None:
+    brain = Brain(database)
+    node = await brain.has_node()
+    for told in (SAID, Findings()):
+        async with database.write() as session:
+            await note_findings(session, node.id, told, at=brain.clock.now())
+    async with database.read() as session:
+        assert await node_findings(session) == {node.id: []}

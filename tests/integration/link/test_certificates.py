@@ -16,7 +16,7 @@ async def test_grpc_is_told_of_a_certificate_once(tmp_path: Path) -> None:
     """It frees the one it had, also under the hands of a handshake that goes on beside."""
     clock = ManualClock()
     authority = await Authority.open(tmp_path / "ca", clock=clock)
-    changed = certificate_changes(authority, authority.ca_pem.encode())
+    changed = certificate_changes(authority)
     assert changed() is None
     await clock.advance(SERVER_LIFETIME.total_seconds() * 0.7)
     assert changed() is not None

@@ -12,7 +12,7 @@ from cryptography import x509
 from sqlalchemy import select
 
 from hytopus.brain.activity.models import Event
-from hytopus.brain.authority.ca import Authority, read_identity
+from hytopus.brain.authority.ca import Authority
 from hytopus.brain.authority.models import NodeCertificate
 from hytopus.errors import HytopusError
 from hytopus.kit.clock import SystemClock
@@ -34,7 +34,7 @@ async def refusal(brain: Brain, token: str, directory: Path, name: str = "arm-1"
 async def test_a_machine_becomes_a_node(brain: Brain, tmp_path: Path) -> None:
     identity = await brain.joined(tmp_path / "node", "arm-7")
     assert load_identity(tmp_path / "node") == identity
-    signed = read_identity(identity.certificate_pem)
+    signed = brain.authority.identify(identity.certificate_pem)
     assert signed is not None
     assert signed.node_id == identity.node_id
     for name in ("key.pem", "cert.pem", "node.json"):

@@ -17,6 +17,7 @@ from hytopus.brain.activity.actor import SYSTEM
 from hytopus.brain.authority import commands as authority_commands
 from hytopus.brain.authority.api import JoinInfo, get_join_info
 from hytopus.brain.authority.ca import Authority
+from hytopus.brain.authority.keeper import follow, open_authority
 from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import Database
 from hytopus.brain.gateway.gateway import Gateway
@@ -36,6 +37,7 @@ from hytopus.node.link.dialer import GrpcDialer
 from hytopus.node.link.joining import join
 from hytopus.node.link.link import Link, dial_brain
 from hytopus.node.link.outbox import Outbox
+from hytopus.node.link.renewal import keep_renewed
 from hytopus.storage.memory import MemoryStore
 from hytopus.wire.messages import (
     CrashReply,
@@ -157,12 +159,13 @@ class Brain:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Gateway]:
         """Started again, it listens on the same ports with the same CA."""
-        self.authority = await Authority.open(self.directory / "ca", clock=self.clock)
+        ca = self.directory / "ca"
+        self.authority = await open_authority(self.database, ca, names=[], clock=self.clock)
         presence = Presence(NodeSettings(heartbeat_seconds=0.2), self.clock, self.database.signals)
         settings = GatewaySettings(
             session_listen=f"127.0.0.1:{self.ports[0]}", join_listen=f"127.0.0.1:{self.ports[1]}"
         )
-        fleet = Fleet(self.database, self.clock, name=self.name, ca_fingerprint=self.authority.fingerprint)
+        fleet = Fleet(self.database, self.clock, name=self.name, ca_fingerprint=self.authority.lineage)
         async with open_gateway(
             self.database, self.store, self.authority, settings, presence, clock=self.clock, fleet=fleet
         ) as gateway:
@@ -170,8 +173,11 @@ class Brain:
             self.ports = _port(gateway.session_address), _port(gateway.join_address)
             peers = Peers(self.authority)
             self.reach = Reach(gateway, peers)
+            following = asyncio.ensure_future(follow(self.authority, self.database, ca, self.clock))
             async with _web(self) as self.url:
                 yield gateway
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
             await peers.close()
 
     async def token(
@@ -259,16 +265,16 @@ async def running_arm(
     identity: Identity, *, agent: ListeningAgent | None = None, as_agent: str = ""
 ) -> AsyncIterator[Arm]:
     clock = SystemClock()
-    agent, outbox = agent or ListeningAgent(), Outbox(clock)
-    link = dial_brain(
-        agent, outbox, identity, GrpcDialer(identity), agent_id=as_agent or agent_id(identity.directory), clock=clock
-    )
+    agent, outbox, dialer = agent or ListeningAgent(), Outbox(clock), GrpcDialer(identity)
+    link = dial_brain(agent, outbox, identity, dialer, agent_id=as_agent or agent_id(identity.directory), clock=clock)
     task = asyncio.ensure_future(link.run())
+    renewal = asyncio.ensure_future(keep_renewed(identity, dialer, clock=clock))
     try:
         yield Arm(identity, agent, outbox, link, task)
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for each in (task, renewal):
+            each.cancel()
+        await asyncio.gather(task, renewal, return_exceptions=True)
 
 
 @asynccontextmanager

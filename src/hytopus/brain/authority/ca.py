@@ -1,12 +1,11 @@
-"""The Brain's certificate authority: one key on disk, from which server and node certificates are signed."""
+"""The Brain's certificate authority: what server and node certificates are signed with, and who comes with one."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -14,25 +13,27 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from hytopus.brain.authority.errors import AuthorityDamaged, BadSigningRequest
+from hytopus.brain.authority.errors import BadSigningRequest
+from hytopus.brain.authority.keys import (
+    SKEW,
+    Ring,
+    Signer,
+    load_signer,
+    new_signer,
+    pem_of,
+    private_pem,
+    save_signer,
+    unsigned,
+)
 from hytopus.kit.clock import Clock
 from hytopus.wire.join import ca_fingerprint
 from hytopus.wire.trust import SERVER_NAME
 
 NODE_LIFETIME: Final = timedelta(days=90)
 SERVER_LIFETIME: Final = timedelta(days=90)
-_CA_LIFETIME: Final = timedelta(days=3650)
-_SKEW: Final = timedelta(hours=1)
-"""Certificates count from a little earlier, for nodes whose clock is behind."""
 _NODE_URI: Final = "hytopus://node/"
 _BRAIN_URI: Final = "hytopus://brain"
 _NAME_URI: Final = "hytopus://node-name/"
@@ -48,6 +49,10 @@ class NodeIdentity:
     expires_at: datetime
     name: str = ""
     """As it was when the certificate was signed."""
+    authority: str = ""
+    """Fingerprint of the authority that has signed it."""
+    retired_at: datetime | None = None
+    """Since when that one counts no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,75 +60,129 @@ class SignedNode:
     certificate_pem: str
     serial: str
     expires_at: datetime
+    authority: str
 
 
 class Authority:
-    """The key that makes certificates believable. Open it with `Authority.open`; signing touches no disk."""
+    """What makes certificates believable. Open it with `Authority.open`; signing touches no disk.
 
-    def __init__(
-        self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, names: Sequence[str], clock: Clock
-    ) -> None:
-        self._key, self._certificate, self._names, self._clock = key, certificate, names, clock
-        self._server: tuple[datetime, bytes, bytes] | None = None
+    Of two authorities, while one takes the place of the other, `keeper.py` tells it.
+    """
+
+    def __init__(self, signer: Signer, names: Sequence[str], clock: Clock) -> None:
+        self._ring = Ring(signer, signer, lineage=signer.fingerprint)
+        self._names, self._clock = names, clock
+        self._server: tuple[Signer, datetime, bytes, bytes] | None = None
+        self._changed = asyncio.Event()
 
     @classmethod
     async def open(cls, directory: Path, *, names: Sequence[str] = (), clock: Clock) -> Authority:
-        """Read `ca.key` and `ca.pem`, or make them. `names` are further names and addresses of this Brain.
+        """Read `ca.key` and `ca.pem`, or make them. `names` are further names and addresses of this Brain."""
+        return cls(await asyncio.to_thread(_load_or_create, directory, clock.now()), names, clock)
 
-        Brains that run side by side must share these two files.
-        """
-        key, certificate = await asyncio.to_thread(_load_or_create, directory, clock.now())
-        return cls(key, certificate, names, clock)
+    @property
+    def ring(self) -> Ring:
+        return self._ring
+
+    def adopt(self, ring: Ring) -> None:
+        """Other authorities count from now on."""
+        self._ring = ring
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def changed(self) -> None:
+        """Until other authorities count than now."""
+        await self._changed.wait()
 
     @property
     def ca_pem(self) -> str:
-        return self._certificate.public_bytes(Encoding.PEM).decode()
+        """The authority of this Brain's own certificate."""
+        return self._ring.serving.pem
 
     @property
     def fingerprint(self) -> str:
-        """What join tokens pin."""
-        return ca_fingerprint(self.ca_pem)
+        """The same one's; what join tokens pin."""
+        return self._ring.serving.fingerprint
+
+    @property
+    def lineage(self) -> str:
+        """Stays the same when authorities change."""
+        return self._ring.lineage
+
+    @property
+    def trusted_pem(self) -> str:
+        """All that are to be believed: one, or two while one takes the place of the other."""
+        return "".join(map(pem_of, self._ring.trusted))
+
+    @property
+    def known_pem(self) -> str:
+        """The retired ones, too: TLS lets their nodes in, so that they hear why they are refused."""
+        return self.trusted_pem + "".join(pem_of(each) for each, _ in self._ring.retired)
 
     def server_certificate(self) -> tuple[bytes, bytes]:
         """Key and certificate of this Brain, as PEM, for serving and for calling other Brains. A new pair after two
-        thirds of the lifetime."""
-        now = self._clock.now()
-        if self._server is None or now >= self._server[0]:
+        thirds of the lifetime, and when another authority serves."""
+        now, signer = self._clock.now(), self._ring.serving
+        if self._server is None or now >= self._server[1] or self._server[0] is not signer:
             key = ec.generate_private_key(ec.SECP256R1())
             sans = [
                 _general_name(name) for name in dict.fromkeys((SERVER_NAME, "localhost", "127.0.0.1", *self._names))
             ]
-            builder = self._builder("hytopus brain", key.public_key(), now, SERVER_LIFETIME)
+            builder = _builder(signer, "hytopus brain", key.public_key(), now, SERVER_LIFETIME)
             sans.append(x509.UniformResourceIdentifier(_BRAIN_URI))
             builder = builder.add_extension(x509.SubjectAlternativeName(sans), critical=False)
-            signed = self._sign(builder, ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
-            self._server = (now + SERVER_LIFETIME * 2 / 3, _private_pem(key), signed.public_bytes(Encoding.PEM))
-        return self._server[1:]
+            signed = _sign(signer, builder, ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
+            self._server = (
+                signer,
+                now + SERVER_LIFETIME * 2 / 3,
+                private_pem(key),
+                signed.public_bytes(Encoding.PEM),
+            )
+        return self._server[2:]
 
     def sign_node(self, node_id: str, csr: x509.CertificateSigningRequest, *, name: str = "") -> SignedNode:
         """A client certificate that says `hytopus://node/<node id>`; only the key is taken from the request."""
-        now = self._clock.now()
-        builder = self._builder(f"node {node_id}", csr.public_key(), now, NODE_LIFETIME)  # type: ignore[arg-type]
+        now, signer = self._clock.now(), self._ring.signing
+        builder = _builder(signer, f"node {node_id}", csr.public_key(), now, NODE_LIFETIME)  # type: ignore[arg-type]
         uris = [_NODE_URI + node_id, *([_NAME_URI + name] if name else [])]
         san = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri) for uri in uris])
-        signed = self._sign(builder.add_extension(san, critical=False), ExtendedKeyUsageOID.CLIENT_AUTH)
-        pem = signed.public_bytes(Encoding.PEM).decode()
-        return SignedNode(pem, _serial(signed), signed.not_valid_after_utc)
+        signed = _sign(signer, builder.add_extension(san, critical=False), ExtendedKeyUsageOID.CLIENT_AUTH)
+        return SignedNode(pem_of(signed), _serial(signed), signed.not_valid_after_utc, signer.fingerprint)
 
-    def _builder(
-        self, name: str, key: ec.EllipticCurvePublicKey, now: datetime, lifetime: timedelta
-    ) -> x509.CertificateBuilder:
-        return _certificate(name, self._certificate.subject, key, now, lifetime).add_extension(
-            x509.BasicConstraints(ca=False, path_length=None), critical=True
+    def identify(self, certificate_pem: bytes) -> NodeIdentity | None:
+        """Whom a client's certificate belongs to; None when it is not a node's, or nobody known has signed it."""
+        found = _read(certificate_pem)
+        issuer = self._ring.issuer(found) if found is not None else None
+        if found is None or issuer is None:
+            return None
+        uris = _uris(found)
+        node_id, name = _after(_NODE_URI, uris), _after(_NAME_URI, uris)
+        if not node_id:
+            return None
+        return NodeIdentity(
+            node_id,
+            _serial(found),
+            found.not_valid_before_utc + SKEW,
+            found.not_valid_after_utc,
+            name,
+            ca_fingerprint(pem_of(issuer)),
+            self._ring.retired_at_of(ca_fingerprint(pem_of(issuer))),
         )
 
-    def _sign(self, builder: x509.CertificateBuilder, *usages: x509.ObjectIdentifier) -> x509.Certificate:
-        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        return (
-            builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-            .add_extension(identifier, critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
+    def aged(self, identity: NodeIdentity) -> NodeIdentity:
+        """The same node, as its authority is seen now."""
+        return replace(identity, retired_at=self._ring.retired_at_of(identity.authority))
+
+    def is_brain(self, certificate_pem: bytes) -> bool:
+        """Whether a client's certificate is another Brain's, of an authority that counts."""
+        found = _read(certificate_pem)
+        return found is not None and self._ring.issuer(found) in self._ring.trusted and _BRAIN_URI in _uris(found)
+
+    def is_outdated(self, identity: NodeIdentity, trusts: Sequence[str]) -> bool:
+        """Whether a node is to renew: its certificate is of a former authority, or it does not believe just those that
+        are to be believed. `trusts` is empty for agents that cannot say."""
+        trusted = {ca_fingerprint(pem_of(each)) for each in self._ring.trusted}
+        return bool(trusts) and (identity.authority != self._ring.signing.fingerprint or set(trusts) != trusted)
 
 
 def read_signing_request(csr_pem: str) -> x509.CertificateSigningRequest:
@@ -146,25 +205,15 @@ def key_fingerprint(csr: x509.CertificateSigningRequest) -> str:
     return digest.finalize().hex()
 
 
-def read_identity(certificate_pem: bytes) -> NodeIdentity | None:
-    """Whom a client certificate that TLS has accepted belongs to; None when it is not a node's."""
-    uris = _uris(certificate_pem)
-    node_id, name = _after(_NODE_URI, uris), _after(_NAME_URI, uris)
-    if not node_id:
-        return None
-    certificate = x509.load_pem_x509_certificate(certificate_pem)
-    issued_at = certificate.not_valid_before_utc + _SKEW
-    return NodeIdentity(node_id, _serial(certificate), issued_at, certificate.not_valid_after_utc, name)
-
-
-def is_brain(certificate_pem: bytes) -> bool:
-    """Whether a client certificate that TLS has accepted is another Brain's."""
-    return _BRAIN_URI in _uris(certificate_pem)
-
-
-def _uris(certificate_pem: bytes) -> Sequence[str]:
+def _read(certificate_pem: bytes) -> x509.Certificate | None:
     try:
-        certificate = x509.load_pem_x509_certificate(certificate_pem)
+        return x509.load_pem_x509_certificate(certificate_pem)
+    except ValueError:
+        return None
+
+
+def _uris(certificate: x509.Certificate) -> Sequence[str]:
+    try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, x509.ExtensionNotFound):
         return ()
@@ -173,59 +222,6 @@ def _uris(certificate_pem: bytes) -> Sequence[str]:
 
 def _after(beginning: str, uris: Sequence[str]) -> str:
     return next((uri.removeprefix(beginning) for uri in uris if uri.startswith(beginning)), "")
-
-
-def _load_or_create(directory: Path, now: datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-    key_path, certificate_path = directory / "ca.key", directory / "ca.pem"
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not certificate_path.exists():
-        key = ec.generate_private_key(ec.SECP256R1())
-        _write_private(key_path, _private_pem(key))
-        _write_private(certificate_path, _self_signed(key, now).public_bytes(Encoding.PEM))
-    try:
-        loaded = load_pem_private_key(key_path.read_bytes(), None)
-        certificate = x509.load_pem_x509_certificate(certificate_path.read_bytes())
-    except (OSError, ValueError, TypeError) as error:
-        raise AuthorityDamaged(directory=directory, cause=error) from error
-    if not isinstance(loaded, ec.EllipticCurvePrivateKey) or loaded.public_key() != certificate.public_key():
-        raise AuthorityDamaged(directory=directory, cause="ca.key is not the key of ca.pem")
-    return loaded, certificate
-
-
-def _self_signed(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Hytopus")])
-    usage = x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    return (
-        _certificate("Hytopus", name, key.public_key(), now, _CA_LIFETIME)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-
-
-def _certificate(
-    name: str, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, lifetime: timedelta
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + lifetime)
-    )
 
 
 def _general_name(name: str) -> x509.GeneralName:
@@ -239,16 +235,26 @@ def _serial(certificate: x509.Certificate) -> str:
     return f"{certificate.serial_number:x}"
 
 
-def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def _load_or_create(directory: Path, now: datetime) -> Signer:
+    if (found := load_signer(directory)) is not None:
+        return found
+    made = new_signer(now)
+    save_signer(directory, made)
+    return made
 
 
-def _write_private(path: Path, data: bytes) -> None:
-    """All or nothing, readable by the owner only."""
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
+def _builder(
+    signer: Signer, name: str, key: ec.EllipticCurvePublicKey, now: datetime, lifetime: timedelta
+) -> x509.CertificateBuilder:
+    return unsigned(name, signer.certificate.subject, key, now, lifetime).add_extension(
+        x509.BasicConstraints(ca=False, path_length=None), critical=True
+    )
+
+
+def _sign(signer: Signer, builder: x509.CertificateBuilder, *usages: x509.ObjectIdentifier) -> x509.Certificate:
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key())
+    return (
+        builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        .add_extension(identifier, critical=False)
+        .sign(signer.key, hashes.SHA256())
+    )

@@ -99,6 +99,13 @@ async def renew(
     return _sign(session, authority, node, csr, at)
 
 
+def check_authority(identity: NodeIdentity) -> None:
+    """Raise `CertificateRevoked` where the authority that signed it counts no more."""
+    if identity.retired_at is not None:
+        when = identity.retired_at.isoformat(timespec="seconds")
+        raise CertificateRevoked(cause=f"the authority that signed it was retired at {when}")
+
+
 async def check_certificate(
     session: AsyncSession, node_id: str, serial: str, *, issued_at: datetime | None = None
 ) -> None:
@@ -125,7 +132,11 @@ async def use_certificate(
     certificate = await session.get(NodeCertificate, serial)
     if certificate is None and identity is not None:
         certificate = NodeCertificate(
-            serial=serial, node_id=node_id, issued_at=identity.issued_at, expires_at=identity.expires_at
+            serial=serial,
+            node_id=node_id,
+            issued_at=identity.issued_at,
+            expires_at=identity.expires_at,
+            authority=identity.authority,
         )
         session.add(certificate)
         await session.flush()
@@ -198,8 +209,16 @@ def _sign(
     session: AsyncSession, authority: Authority, node: Node, csr: x509.CertificateSigningRequest, at: datetime
 ) -> Certificates:
     signed = authority.sign_node(node.id, csr, name=node.name)
-    session.add(NodeCertificate(serial=signed.serial, node_id=node.id, issued_at=at, expires_at=signed.expires_at))
-    return Certificates(node.id, signed.certificate_pem, authority.ca_pem)
+    session.add(
+        NodeCertificate(
+            serial=signed.serial,
+            node_id=node.id,
+            issued_at=at,
+            expires_at=signed.expires_at,
+            authority=signed.authority,
+        )
+    )
+    return Certificates(node.id, signed.certificate_pem, authority.trusted_pem)
 
 
 def _hash(secret: str) -> str:

@@ -54,6 +54,40 @@ class CertificateRevoked(HytopusError):
     )
 
 
+class RotationUnderWay(HytopusError):
+    code: ClassVar[str] = "rotation_under_way"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "The authority {serving} is being replaced already, by {signing}."
+    remedy: ClassVar[str] = "`hytopus brain ca show` says how far that is; `hytopus brain ca retire` ends it."
+
+
+class NoRotation(HytopusError):
+    code: ClassVar[str] = "no_rotation"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "There is no authority that could take the place of {serving}."
+    remedy: ClassVar[str] = "Begin with `hytopus brain ca rotate`."
+
+
+class NodesDepend(HytopusError):
+    code: ClassVar[str] = "nodes_depend_on_authority"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "{count} nodes would be locked out: {names}."
+    remedy: ClassVar[str] = (
+        "Nodes that are connected renew their certificates by themselves; bring the others back, or remove or revoke "
+        "them. With --force they are locked out and have to join again."
+    )
+
+
+class ForeignAuthority(HytopusError):
+    code: ClassVar[str] = "foreign_authority"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "The authority in {directory} ({ours}) is none of those of this database ({theirs})."
+    remedy: ClassVar[str] = (
+        "If this Brain shall join the others on this database, move that folder away: it is made anew from the "
+        "database. If not, give it a database of its own."
+    )
+
+
 class AuthorityDamaged(HytopusError):
     code: ClassVar[str] = "authority_damaged"
     template: ClassVar[str] = "The Brain's certificate authority in {directory} cannot be read: {cause}."

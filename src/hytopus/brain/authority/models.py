@@ -1,4 +1,4 @@
-"""Tables of join tokens and of the certificates that were signed for nodes."""
+"""Tables of authorities, of join tokens, and of the certificates that were signed for nodes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,23 @@ from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hytopus.brain.db.base import Base
+from hytopus.brain.db.sealed import Sealed
 from hytopus.kit.ids import new_id
+
+
+class AuthorityRecord(Base):
+    """A certificate authority of this Brain, present or past; all Brains on this database share them."""
+
+    __tablename__ = "authorities"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """1, 2, … in the order they were made: two Brains cannot make the same one."""
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    certificate_pem: Mapped[str]
+    key_pem: Mapped[str | None] = mapped_column(Sealed("authorities.key_pem"))
+    """Forgotten when it is retired."""
+    created_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
 
 
 class JoinToken(Base):
@@ -41,3 +57,5 @@ class NodeCertificate(Base):
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    authority: Mapped[str] = mapped_column(String(64), default="")
+    """Fingerprint of the one that signed it; empty: the first."""

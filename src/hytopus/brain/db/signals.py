@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hytopus.brain.db.engine import after_commit
 from hytopus.kit.clock import Clock
 
-TRAVELLING: Final = frozenset({"event", "node", "blobs", "rights"})
+TRAVELLING: Final = frozenset({"event", "node", "blobs", "rights", "authority"})
 """Topics that other Brains must hear of, too. The rest is for the Brain where it happened: its own loops see to it, and
 if it dies before they do, the sweeps of the others find it."""
 

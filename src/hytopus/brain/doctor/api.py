@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from fastapi import Request
 
@@ -13,9 +15,11 @@ from hytopus.brain.http.dependencies import EdgeDep
 from hytopus.brain.http.routing import feature_router
 from hytopus.brain.http.schemas import Output
 from hytopus.brain.nodes.remote import PresenceDep
-from hytopus.kit.findings import Severity, examine
+from hytopus.kit.findings import Finding, Severity, examine
 
 router = feature_router("doctor")
+_OF_NODE: Final = "node_"
+"""Begins the code of what is called the same on the node, without it."""
 
 
 class FindingOut(Output):
@@ -38,6 +42,18 @@ class DoctorOut(Output):
     """The worst first."""
 
 
+def once(found: Sequence[Finding]) -> list[Finding]:
+    """A node's doctor and the Brain's may see the same problem: then what the Brain's says about the node is enough."""
+    seen = {(each.code, each.link): each for each in reversed(found) if each.link.startswith("node:")}
+    told = {(code.removeprefix(_OF_NODE), link) for code, link in seen if code.startswith(_OF_NODE)}
+    return [
+        each
+        for each in found
+        if not each.link.startswith("node:")
+        or ((each.code, each.link) not in told and seen[each.code, each.link] is each)
+    ]
+
+
 @router.get("/doctor")
 async def get_doctor(request: Request, edge: EdgeDep, presence: PresenceDep) -> DoctorOut:
     """Look for every known problem that needs a person; each comes with its remedy."""
@@ -53,5 +69,5 @@ async def get_doctor(request: Request, edge: EdgeDep, presence: PresenceDep) -> 
         certificates=await asyncio.to_thread(certificates),
         backup_every_h=backups.settings.every_hours if backups else 24.0,
     )
-    findings = [FindingOut.model_validate(finding) for finding in examine(facts, CHECKS)]
+    findings = [FindingOut.model_validate(finding) for finding in once(examine(facts, CHECKS))]
     return DoctorOut(at=facts.now, checks=len(CHECKS), findings=findings)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from hytopus.kit.findings import Finding
 from hytopus.wire.messages import NodeLoad
 
 
@@ -28,6 +29,11 @@ class NodeFact:
     clock_skew_s: float = 0.0
     load: NodeLoad | None = None
     certificate_until: datetime | None = None
+    doubled_at: datetime | None = None
+    doubled_from: str = ""
+    """When and from where another machine last came with its identity."""
+    findings: Sequence[Finding] = ()
+    """What its own doctor says."""
 
     @property
     def subject(self) -> str:
@@ -84,5 +90,11 @@ class Facts:
     """0: nobody wants any."""
     running_since: datetime | None = None
     admins: int = 1
+    single_factor: Sequence[str] = ()
+    """Admins who log in here with nothing but a password."""
+    rotating_since: datetime | None = None
+    """When a new certificate authority was made; None where there is only one."""
+    left_behind: Sequence[str] = ()
+    """Nodes that have not changed over to it."""
     first_password_kept: bool = False
     """The first admin still has the password that was made for him."""

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hytopus.brain.accounts.models import User
 from hytopus.brain.accounts.roles import Role
 from hytopus.brain.activity.models import AuditRecord, Event
+from hytopus.brain.authority import rotation
 from hytopus.brain.authority.models import NodeCertificate
 from hytopus.brain.backups.queries import standing
 from hytopus.brain.db.engine import Database
@@ -26,6 +27,7 @@ from hytopus.brain.history.durations import buckets, percentile
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.rooms import rooms_of
 from hytopus.brain.instances.states import State
+from hytopus.brain.nodes.findings import node_findings
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.queries import all_nodes
@@ -34,6 +36,7 @@ from hytopus.brain.placement.room import Room
 from hytopus.brain.templates.models import TemplateVersion
 from hytopus.errors import HytopusError
 from hytopus.kit.clock import Clock
+from hytopus.kit.findings import Finding
 from hytopus.storage.base import ObjectStore
 
 PATIENCE_S: Final = 5.0
@@ -62,6 +65,8 @@ async def gather(
         since = await session.scalar(select(func.min(User.created_at)))
         admins = await session.scalar(select(func.count()).where(User.role == Role.ADMIN, ~User.disabled))
         kept = await _first_password_kept(session)
+        single_factor = await _single_factor(session)
+        rotating_since, left_behind = await _rotation(session, now)
         key = await session.scalar(select(TemplateVersion.s3_key).limit(1))
         size = await _size(session, database.dialect)
     return Facts(
@@ -78,6 +83,9 @@ async def gather(
         backup_every_h=backup_every_h,
         running_since=since,
         admins=admins or 0,
+        single_factor=single_factor,
+        rotating_since=rotating_since,
+        left_behind=left_behind,
         first_password_kept=kept,
     )
 
@@ -92,14 +100,20 @@ async def _nodes(session: AsyncSession, presence: Presence) -> list[NodeFact]:
         .group_by(NodeCertificate.node_id)
     )
     until: dict[str, datetime] = {node_id: at for node_id, at in await session.execute(good)}  # noqa: C416 - rows
+    findings = await node_findings(session)
     return [
-        _node(node, room, presence, cordoned.get(node.id), until.get(node.id))
+        _node(node, room, presence, cordoned.get(node.id), until.get(node.id), findings.get(node.id, ()))
         for node, room in zip(nodes, rooms, strict=True)
     ]
 
 
 def _node(
-    node: Node, room: Room, presence: Presence, cordoned: datetime | None, certificate_until: datetime | None
+    node: Node,
+    room: Room,
+    presence: Presence,
+    cordoned: datetime | None,
+    certificate_until: datetime | None,
+    findings: Sequence[Finding],
 ) -> NodeFact:
     return NodeFact(
         id=node.id,
@@ -117,7 +131,24 @@ def _node(
         clock_skew_s=presence.clock_skew(node.id),
         load=presence.load(node.id),
         certificate_until=certificate_until,
+        doubled_at=node.doubled_at,
+        doubled_from=node.doubled_from,
+        findings=findings,
     )
+
+
+async def _single_factor(session: AsyncSession) -> list[str]:
+    """Who comes from a provider of single sign-on proves himself there."""
+    admins = select(User.name).where(User.role == Role.ADMIN, ~User.disabled, User.subject.is_(None))
+    return list(await session.scalars(admins.where(User.second_factor_at.is_(None)).order_by(User.name)))
+
+
+async def _rotation(session: AsyncSession, now: datetime) -> tuple[datetime | None, list[str]]:
+    current = [each for each in await rotation.records(session) if each.retired_at is None]
+    if len(current) < 2:
+        return None, []
+    waiting = await rotation.dependents(session, current[-1].fingerprint, at=now)
+    return current[-1].created_at, sorted(each.node.name for each in waiting)
 
 
 async def _latest(session: AsyncSession, kind: str) -> Mapping[str, datetime]:

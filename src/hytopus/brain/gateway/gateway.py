@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from hytopus.brain.authority.ca import NodeIdentity
+from hytopus.brain.authority.ca import Authority, NodeIdentity
 from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.crashes.settings import CrashSettings
 from hytopus.brain.db.engine import Database
@@ -42,11 +42,14 @@ class Gateway:
         clock: Clock,
         brain_id: str = "",
         fleet: Fleet | None = None,
+        authority: Authority | None = None,
     ) -> None:
         self.crashes = CrashSettings()
         self.database = database
         self.fleet = fleet or Fleet(database, clock)
         self.store = store
+        self.authority = authority
+        """None where nobody has a certificate."""
         self.presence = presence
         self.clock = clock
         self.brain_id = brain_id

@@ -10,7 +10,7 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 
-from hytopus.brain.authority.ca import Authority, is_brain
+from hytopus.brain.authority.ca import Authority
 from hytopus.brain.gateway.errors import NodeOffline, NotABrainCalling, raised
 from hytopus.brain.gateway.registry import Sessions
 from hytopus.brain.gateway.relay import LineStream, Relay
@@ -34,7 +34,7 @@ class Peers:
 
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
-        self._channels: dict[str, tuple[bytes, grpc.aio.Channel]] = {}
+        self._channels: dict[str, tuple[tuple[bytes, bytes], grpc.aio.Channel]] = {}
 
     async def ask(self, address: str, question: PeerAsk) -> dict[str, Any]:
         """Raises what asking a node of one's own would."""
@@ -67,26 +67,27 @@ class Peers:
 
     async def _channel(self, address: str) -> grpc.aio.Channel:
         key, certificate = self._authority.server_certificate()
+        trusted = self._authority.trusted_pem.encode()
         known = self._channels.get(address)
-        if known is not None and known[0] == certificate:
+        if known is not None and known[0] == (certificate, trusted):
             return known[1]
         if known is not None:
             await known[1].close()
-        credentials = grpc.ssl_channel_credentials(self._authority.ca_pem.encode(), key, certificate)
+        credentials = grpc.ssl_channel_credentials(trusted, key, certificate)
         channel = grpc.aio.secure_channel(address, credentials, options=HASTY_OPTIONS)
-        self._channels[address] = certificate, channel
+        self._channels[address] = (certificate, trusted), channel
         return channel
 
 
 class PeerEdge:
     """What this Brain does for the others. It asks nobody else in turn."""
 
-    def __init__(self, sessions: Sessions, relay: Relay) -> None:
-        self._sessions, self._relay = sessions, relay
+    def __init__(self, sessions: Sessions, relay: Relay, authority: Authority) -> None:
+        self._sessions, self._relay, self._authority = sessions, relay, authority
 
     async def ask(self, question: PeerAsk, caller: Caller) -> Answer:
         try:
-            _check(caller)
+            self._check(caller)
             body = json.loads(question.body)
             with of_request(question.origin):
                 return Answer("", json.dumps(await self._ask(question, body)))
@@ -106,7 +107,7 @@ class PeerEdge:
     async def _give(self, channel: GivingLines, wanted: PeerLines, caller: Caller) -> None:
         problem: Problem | None = None
         try:
-            _check(caller)
+            self._check(caller)
             kind: Any = wanted.kind
             stream = self._relay.open_stream(
                 wanted.node_id, wanted.instance_id, kind, tail=wanted.tail, after=wanted.after
@@ -128,8 +129,7 @@ class PeerEdge:
             question.node_id, question.kind, instance_id=question.instance_id, body=body, timeout=seconds
         )
 
-
-def _check(caller: Caller) -> None:
-    if not is_brain(caller.certificate_pem):
-        log.warning("only a Brain may ask this", address=caller.address)
-        raise NotABrainCalling
+    def _check(self, caller: Caller) -> None:
+        if not self._authority.is_brain(caller.certificate_pem):
+            log.warning("only a Brain may ask this", address=caller.address)
+            raise NotABrainCalling

@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 
 from hytopus.brain.authority import commands as authority_commands
-from hytopus.brain.authority.ca import Authority, NodeIdentity, read_identity
+from hytopus.brain.authority.ca import Authority, NodeIdentity
 from hytopus.brain.authority.errors import CertificateRevoked
 from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import Database
@@ -53,10 +53,12 @@ async def open_gateway(
     fleet: Fleet | None = None,
 ) -> AsyncIterator[Gateway]:
     """Listen for nodes. On leaving, every session is closed at once, so that the nodes look for a Brain again."""
-    gateway = Gateway(database, store, presence, clock=clock, brain_id=authority.fingerprint, fleet=fleet)
+    gateway = Gateway(
+        database, store, presence, clock=clock, brain_id=authority.lineage, fleet=fleet, authority=authority
+    )
     edge = _Edge(gateway, authority)
     sessions = grpc.aio.server(options=SERVER_OPTIONS)
-    others = PeerEdge(gateway.sessions, gateway.relay)
+    others = PeerEdge(gateway.sessions, gateway.relay, authority)
     sessions.add_generic_rpc_handlers(
         (gateway_service(edge.session, edge.stream, edge.renew), peer_service(others.ask, others.lines))
     )
@@ -105,21 +107,22 @@ class _Edge:
         await asyncio.gather(*self._running)
 
     async def session(self, channel: BrainChannel, caller: Caller) -> None:
-        identity = _identity(caller)
+        identity = self._identity(caller)
         if identity is not None:
             peer = Peer(identity.node_id, identity.serial, caller.address, identity)
             await self._carry(channel, serve(channel, peer, self._gateway))
 
     async def stream(self, channel: StreamChannel, caller: Caller) -> None:
-        identity = _identity(caller)
-        if identity is not None:
+        identity = self._identity(caller)
+        if identity is not None and identity.retired_at is None:
             await self._carry(channel, self._gateway.relay.serve(channel, identity.node_id))
 
     async def renew(self, request: RenewRequest, caller: Caller) -> JoinReply:
-        identity = _identity(caller)
+        identity = self._identity(caller)
         if identity is None:
             return Refused(problem_of(CertificateRevoked(cause="it names no node")))
         try:
+            authority_commands.check_authority(identity)
             async with self._gateway.database.write() as session:
                 await authority_commands.check_certificate(
                     session, identity.node_id, identity.serial, issued_at=identity.issued_at
@@ -143,6 +146,13 @@ class _Edge:
         log.info("node joined", node=request.node_name, address=caller.address)
         return reply
 
+    def _identity(self, caller: Caller) -> NodeIdentity | None:
+        """TLS has let it in; who has signed it is looked at again, because retired authorities get so far, too."""
+        identity = self._authority.identify(caller.certificate_pem)
+        if identity is None:
+            log.warning("a certificate that names no node of ours", address=caller.address)
+        return identity
+
     async def _carry(self, channel: Channel[Any, Any], work: Coroutine[Any, Any, None]) -> None:
         """gRPC cancels the caller's task when the connection breaks; the work must wind up in peace."""
         task = asyncio.create_task(_contained(work))
@@ -160,14 +170,6 @@ async def _contained(work: Coroutine[Any, Any, None]) -> None:
         await work
     except Exception:
         log.exception("a call failed")
-
-
-def _identity(caller: Caller) -> NodeIdentity | None:
-    """TLS has made sure that our CA signed it."""
-    identity = read_identity(caller.certificate_pem)
-    if identity is None:
-        log.warning("a certificate of ours that names no node", address=caller.address)
-    return identity
 
 
 def _refusal(event: str, error: HytopusError, caller: Caller) -> Refused:

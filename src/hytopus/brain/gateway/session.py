@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from hytopus.brain.authority.commands import check_certificate, use_certificate
+from hytopus.brain.authority.ca import NodeIdentity
+from hytopus.brain.authority.commands import check_authority, check_certificate, use_certificate
 from hytopus.brain.authority.errors import CertificateRevoked
 from hytopus.brain.brains.errors import CutOff
 from hytopus.brain.brains.fleet import CHANGED
@@ -16,12 +17,14 @@ from hytopus.brain.gateway.gateway import Gateway, Peer
 from hytopus.brain.gateway.push import Pusher
 from hytopus.brain.gateway.recall import is_to_recall, recall, welcome_back
 from hytopus.brain.gateway.registry import LiveSession
+from hytopus.brain.gateway.renewing import follow_authorities
 from hytopus.brain.gateway.reports import ReportWriter, write_reports
 from hytopus.brain.instances.inventory import register_node
 from hytopus.brain.nodes import commands as nodes
 from hytopus.brain.nodes import queries as node_queries
 from hytopus.brain.nodes import sessions as node_sessions
 from hytopus.brain.nodes.errors import NodeIdentityInUse, NodeNotFound
+from hytopus.brain.nodes.findings import note_double, note_findings
 from hytopus.brain.nodes.live import PROGRESS, Progress
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
@@ -33,6 +36,7 @@ from hytopus.wire.messages import (
     BrainMessage,
     Brains,
     CrashReport,
+    Findings,
     Heartbeat,
     InstanceReport,
     LeaseRenewed,
@@ -65,6 +69,9 @@ async def serve(channel: BrainChannel, peer: Peer, gateway: Gateway) -> None:
     except (LinkClosed, BadMessage) as error:
         log.info("session ended before it stood", node=peer.node_id, cause=str(error))
     except HytopusError as error:
+        if isinstance(error, NodeIdentityInUse):
+            async with gateway.database.write() as writing:
+                await note_double(writing, peer.node_id, peer.address, at=gateway.clock.now())
         log.warning("session refused", node=peer.node_id, address=peer.address, code=error.code, cause=str(error))
         await _tell(channel, Refused(problem_of(error), retry=not isinstance(error, FINAL)))
     finally:
@@ -80,7 +87,7 @@ async def _serve(channel: BrainChannel, peer: Peer, gateway: Gateway) -> None:
     await gateway.sessions.enter(live)
     try:
         interval = await _register(live, peer, gateway, message)
-        await _Session(live, gateway, interval, message).run()
+        await _Session(live, gateway, interval, message, peer.identity).run()
     finally:
         await _wind_up(live, gateway)
 
@@ -98,6 +105,8 @@ async def _opening(channel: BrainChannel, gateway: Gateway) -> RegisterNode | No
 async def _check(peer: Peer, gateway: Gateway, message: RegisterNode) -> None:
     """Before a former session is ended: a copied identity must not be able to do that."""
     check_protocol(message.protocol)
+    if peer.identity is not None:
+        check_authority(peer.identity)
     if (seconds := gateway.fleet.cut_off_s) is not None:
         raise CutOff(seconds=seconds)
     async with gateway.database.read() as reading:
@@ -152,8 +161,15 @@ async def _write_down(
 class _Session:
     """What runs while a session stands."""
 
-    def __init__(self, live: LiveSession, gateway: Gateway, interval: float, opening: RegisterNode) -> None:
-        self._live, self._gateway, self._opening = live, gateway, opening
+    def __init__(
+        self,
+        live: LiveSession,
+        gateway: Gateway,
+        interval: float,
+        opening: RegisterNode,
+        identity: NodeIdentity | None = None,
+    ) -> None:
+        self._live, self._gateway, self._opening, self._identity = live, gateway, opening, identity
         self._silence = max(SILENCE_S, 3 * interval)
         self._reports = ReportWriter(live, gateway)
         self._pusher = Pusher(live, gateway)
@@ -170,6 +186,7 @@ class _Session:
             self._crashes.run(),
             self._watch(),
             self._tell_of_brains(),
+            follow_authorities(self._live, self._gateway, self._opening, self._identity),
         )
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -209,6 +226,9 @@ class _Session:
                 self._pusher.repeat(message.instance_id)
             case CrashReport():
                 self._crashes.put(message)
+            case Findings():
+                async with self._gateway.database.write() as writing:
+                    await note_findings(writing, self._live.node_id, message, at=self._gateway.clock.now())
             case RegisterNode():
                 log.warning("ignored a second register_node", node=self._live.node_id)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.actor import SYSTEM, Actor
@@ -14,7 +14,7 @@ from hytopus.brain.activity.commands import audit, record
 from hytopus.brain.db.scope import EVERYTHING
 from hytopus.brain.db.signals import signal
 from hytopus.brain.nodes.errors import BadNodeName, NodeIdentityInUse, NodeNameTaken, NodeNotOffline
-from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.models import Node, NodeFindings
 from hytopus.brain.nodes.queries import get
 from hytopus.brain.nodes.sessions import forget, is_current
 from hytopus.brain.nodes.states import NodeState, advance
@@ -188,6 +188,7 @@ async def remove(session: AsyncSession, node: Node, *, actor: Actor, at: datetim
     )
     audit(session, actor, "node.remove", node.name, at=at, before={"id": node.id, "address": node.address})
     await session.delete(node)
+    await session.execute(delete(NodeFindings).where(NodeFindings.node_id == node.id))
     await forget(session, node.id)
     signal(session, "node", node.id)
     signal(session, "node_state", node.id)

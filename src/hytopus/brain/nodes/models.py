@@ -59,6 +59,9 @@ class Node(Placed, Base):
 
     revoked_at: Mapped[datetime | None]
     """Certificates signed before are refused."""
+    doubled_at: Mapped[datetime | None]
+    """When another machine last came with its identity, and was refused."""
+    doubled_from: Mapped[str] = mapped_column(String(64), default="")
     relearn: Mapped[bool] = mapped_column(default=False)
     """The Brain came back from a backup and has not yet asked this node what happened since."""
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -80,6 +83,17 @@ class Restore(Base):
     """When a Brain first ran after it."""
     learned_at: Mapped[datetime | None]
     """Until then nothing is placed: what seems to wait for a node may run on one that has not come back yet."""
+
+
+class NodeFindings(Base):
+    """What a node's doctor found when it last looked."""
+
+    __tablename__ = "node_findings"
+
+    node_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    at: Mapped[datetime]
+    """Since when it says just that."""
+    findings: Mapped[list[dict[str, Any]]]
 
 
 class NodeSession(Base):

@@ -55,27 +55,49 @@ class Facts:
     ipv4_forwarding: bool = True
 
 
-async def gather(settings: NodeSettings, identity: Identity, clock: Clock) -> Facts:
-    """Some seconds at most; what does not answer is a fact, too."""
+async def gather(
+    settings: NodeSettings, identity: Identity, clock: Clock, foreign_ports: Sequence[int] | None = None
+) -> Facts:
+    """Some seconds at most; what does not answer is a fact, too.
+
+    An agent gives the `foreign_ports` that it has measured: it knows which of those in use are its own servers'.
+    """
     engine, brain_problem, ways = await asyncio.gather(
         _engine(settings), _reach(identity.session_address), probe(settings.data_dir)
     )
+    return await asyncio.to_thread(
+        _machine, settings, identity, clock, engine, brain_problem, [how for how in How if how in ways], foreign_ports
+    )
+
+
+def _machine(
+    settings: NodeSettings,
+    identity: Identity,
+    clock: Clock,
+    engine: EngineFact,
+    brain_problem: str,
+    ways: Sequence[str],
+    foreign_ports: Sequence[int] | None,
+) -> Facts:
+    """The rest, which reads files. Blocking."""
     disk = shutil.disk_usage(settings.data_dir)
     memory = psutil.virtual_memory().total // 2**20
-    meter = LoadMeter(settings.data_dir, first=settings.ports.first, last=settings.ports.last)
+    if foreign_ports is None:
+        meter = LoadMeter(settings.data_dir, first=settings.ports.first, last=settings.ports.last)
+        foreign_ports = meter(frozenset()).foreign_ports
     return Facts(
         now=clock.now(),
         certificate_until=identity.valid()[1],
         engine=engine,
         brain=identity.session_address,
         brain_problem=brain_problem,
-        ways=[how for how in How if how in ways],
+        ways=ways,
         disk_free_mb=disk.free // 2**20,
         disk_total_mb=disk.total // 2**20,
         memory_total_mb=memory,
         memory_offered_mb=settings.capacity.memory_mb or 0,
         ports=settings.ports.last - settings.ports.first + 1,
-        ports_foreign=meter(frozenset()).foreign_ports,
+        ports_foreign=foreign_ports,
         ipv4_forwarding=_reads(Path("/proc/sys/net/ipv4/ip_forward"), "1"),
     )
 
@@ -88,7 +110,7 @@ async def _engine(settings: NodeSettings) -> EngineFact:
         return EngineFact(problem=error.message)
     except (OSError, TimeoutError, DockerError) as error:
         return EngineFact(problem=str(error) or type(error).__name__)
-    return engine_fact(info)
+    return await asyncio.to_thread(engine_fact, info)
 
 
 def engine_fact(info: dict[str, Any]) -> EngineFact:

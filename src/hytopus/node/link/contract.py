@@ -80,6 +80,15 @@ class Agent(Protocol):
 class Dialer(Protocol):
     """Opens links to a Brain."""
 
+    @property
+    def trusts(self) -> tuple[str, ...]:
+        """Fingerprints of the authorities that are believed on the connection that stands."""
+        ...
+
+    def renew_soon(self) -> None:
+        """The Brain wants this node to have another certificate."""
+        ...
+
     async def learn(self, addresses: Sequence[str]) -> None:
         """Where sessions can be had, the Brain that serves now first."""
         ...

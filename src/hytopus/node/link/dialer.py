@@ -24,6 +24,12 @@ class GrpcDialer:
         self._identity = identity
         self._addresses = Addresses(identity)
         self._connection: grpc.aio.Channel | None = None
+        self.trusts: tuple[str, ...] = ()
+        self.renewal_wanted = asyncio.Event()
+        """The Brain has asked for it."""
+        self.renew_soon = self.renewal_wanted.set
+        self.redialling = False
+        """The connection was ended here, to use another certificate."""
         self.learn = self._addresses.learn
         self.stands = self._addresses.stands
         self.untried = self._addresses.untried
@@ -35,7 +41,9 @@ class GrpcDialer:
 
     async def session(self) -> NodeChannel:
         await self.close()
+        self.redialling = False
         self._connection = await self._connect(await self._addresses.next())
+        self.trusts = await asyncio.to_thread(self._identity.trusts)
         return open_session(self._connection)
 
     async def stream(self) -> StreamChannel:
@@ -50,6 +58,11 @@ class GrpcDialer:
             return await call_renew(connection, RenewRequest(csr_pem), timeout=_RENEW_TIMEOUT_S)
         finally:
             await connection.close()
+
+    async def redial(self) -> None:
+        """End the session; the next one uses the certificate of that moment."""
+        self.redialling = True
+        await self.close()
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -78,6 +78,14 @@ class CertificateNotAccepted(HytopusError):
     retryable: ClassVar[bool] = True
 
 
+class CertificateRenewed(HytopusError):
+    code: ClassVar[str] = "certificate_renewed"
+    status: ClassVar[int] = 503
+    template: ClassVar[str] = "The node dials anew, with the certificate that it has just got."
+    remedy: ClassVar[str] = "Nothing is to be done; it is connected again in a moment."
+    retryable: ClassVar[bool] = True
+
+
 class BadJoinToken(HytopusError):
     code: ClassVar[str] = "join_token_invalid"
     status: ClassVar[int] = 403

@@ -13,7 +13,7 @@ from hytopus.kit.logs import get_logger
 from hytopus.node.identity import Identity
 from hytopus.node.link.contract import Agent, Dialer
 from hytopus.node.link.dialer import GrpcDialer
-from hytopus.node.link.errors import LinkRefused, SessionPutOff
+from hytopus.node.link.errors import CertificateRenewed, LinkRefused, SessionPutOff
 from hytopus.node.link.outbox import Outbox
 from hytopus.node.link.session import run_session
 from hytopus.node.link.trouble import diagnose
@@ -108,7 +108,8 @@ class Link:
         """A person reads the log: the same trouble is told once, not at every attempt."""
         problem = problem_of(error)
         if self.last_problem is None or self.last_problem.code != problem.code:
-            log.warning("no session with the Brain", code=problem.code, cause=str(error))
+            level = log.info if isinstance(error, CertificateRenewed) else log.warning
+            level("no session with the Brain", code=problem.code, cause=str(error))
         self.last_problem = problem
 
 
@@ -118,6 +119,8 @@ def dial_brain(
     """A link over the network, which says in words what is wrong with it."""
 
     def explain(error: LinkClosed) -> HytopusError:
+        if dialer.redialling:
+            return CertificateRenewed()
         return diagnose(error, dialer.address, clock.now(), identity.valid())
 
     return Link(agent, outbox, dialer, agent_id=agent_id, clock=clock, explain=explain)

@@ -12,7 +12,15 @@ import time
 from dataclasses import replace
 
 from hytopus.kit.clock import Clock
-from hytopus.wire.messages import Answer, CrashReport, InstanceReport, NodeMessage, NodeStatus, RenewUrls
+from hytopus.wire.messages import (
+    Answer,
+    CrashReport,
+    Findings,
+    InstanceReport,
+    NodeMessage,
+    NodeStatus,
+    RenewUrls,
+)
 
 
 class Outbox:
@@ -47,6 +55,10 @@ class Outbox:
     def crash(self, report: CrashReport) -> None:
         """Told anew as long as it is queued, so it need not survive the session."""
         self._push(next(self._keys), report)
+
+    def findings(self, findings: Findings) -> None:
+        """Told anew in every session."""
+        self._push(next(self._keys), findings)
 
     def answer(self, answer: Answer) -> None:
         self._push(next(self._keys), answer)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
 from hytopus.kit.backoff import backoff
 from hytopus.kit.clock import Clock
 from hytopus.kit.logs import get_logger
-from hytopus.node.identity import Identity, save_certificate, signing_request
+from hytopus.node.identity import Identity, save_renewed, signing_request
 from hytopus.node.link.dialer import GrpcDialer
 from hytopus.wire.channel import LinkClosed
+from hytopus.wire.deadline import within
 from hytopus.wire.messages import Refused
 
 LOOK_EVERY_S: Final = 3600.0
@@ -27,16 +29,25 @@ def due(valid: tuple[datetime, datetime]) -> datetime:
 
 
 async def keep_renewed(identity: Identity, dialer: GrpcDialer, *, clock: Clock) -> None:
-    """For ever. The next session uses the new certificate; the one that stands is not disturbed."""
+    """For ever. The next session uses the new certificate; the one that stands is not disturbed, unless the Brain has
+    asked for the renewal and wants to see the new one."""
     delays = backoff(10, LOOK_EVERY_S)
     while True:
         left = (due(await asyncio.to_thread(identity.valid)) - clock.now()).total_seconds()
-        if left > 0:
-            await clock.sleep(min(left, LOOK_EVERY_S))
+        if left > 0 and not dialer.renewal_wanted.is_set():
+            await _wait(dialer, clock, min(left, LOOK_EVERY_S))
         elif await renew(identity, dialer):
             delays = backoff(10, LOOK_EVERY_S)
+            if dialer.renewal_wanted.is_set():
+                dialer.renewal_wanted.clear()
+                await dialer.redial()
         else:
             await clock.sleep(next(delays))
+
+
+async def _wait(dialer: GrpcDialer, clock: Clock, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await within(clock, seconds, dialer.renewal_wanted.wait())
 
 
 async def renew(identity: Identity, dialer: GrpcDialer) -> bool:
@@ -50,6 +61,8 @@ async def renew(identity: Identity, dialer: GrpcDialer) -> bool:
     if isinstance(reply, Refused):
         log.error("the Brain does not renew the certificate", code=reply.problem.code, cause=reply.problem.message)
         return False
-    await asyncio.to_thread(save_certificate, identity.directory, reply.certificate_pem)
+    await asyncio.to_thread(
+        save_renewed, identity.directory, certificate_pem=reply.certificate_pem, ca_pem=reply.ca_pem
+    )
     log.info("certificate renewed")
     return True

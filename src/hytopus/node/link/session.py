@@ -27,6 +27,7 @@ from hytopus.wire.messages import (
     PurgeCache,
     Refused,
     RegisterNode,
+    RenewCertificate,
     ReportsSeen,
     SetDevMode,
     Welcome,
@@ -60,7 +61,7 @@ async def run_session(
     """
     try:
         number = agent.registering()
-        welcome = await _register(channel, _registration(agent, outbox, agent_id), clock)
+        welcome = await _register(channel, _registration(agent, outbox, agent_id, dialer), clock)
         agent.renewed(number)
         on_welcome(welcome)
         await agent.welcome(welcome)
@@ -70,11 +71,12 @@ async def run_session(
         await channel.close()
 
 
-def _registration(agent: Agent, outbox: Outbox, agent_id: str) -> RegisterNode:
+def _registration(agent: Agent, outbox: Outbox, agent_id: str, dialer: Dialer) -> RegisterNode:
     """In one step, so that a report is either in here or comes after it."""
     sequence, held_back = outbox.attach()
     standing = tuple(replace(report, restored=True, sequence=sequence) for report in agent.inventory())
-    return RegisterNode(PROTOCOL, agent_id, agent.facts(), agent.dev_mode, held_back + standing)
+    facts = replace(agent.facts(), trusts=dialer.trusts)
+    return RegisterNode(PROTOCOL, agent_id, facts, agent.dev_mode, held_back + standing)
 
 
 async def _register(channel: NodeChannel, message: RegisterNode, clock: Clock) -> Welcome:
@@ -141,6 +143,8 @@ class _Session:
                 self._start(tasks, answer(message, self._agent, self._outbox))
             case OpenStream():
                 self._start(tasks, serve_stream(message, self._agent, self._dialer))
+            case RenewCertificate():
+                self._dialer.renew_soon()
             case Refused():
                 raise _refusal(message)
             case Welcome():

@@ -25,9 +25,11 @@ from hytopus.wire.messages.joining import (
 )
 from hytopus.wire.messages.nodes import (
     Answer,
+    Findings,
     Heartbeat,
     InstanceUsage,
     NodeFacts,
+    NodeFinding,
     NodeLoad,
     RegisterNode,
     RenewUrls,
@@ -50,6 +52,7 @@ from hytopus.wire.messages.session import (
     OpenStream,
     PurgeCache,
     Refused,
+    RenewCertificate,
     ReportsSeen,
     SetDevMode,
     Welcome,
@@ -59,7 +62,7 @@ from hytopus.wire.messages.streams import (
     StreamFrame,
 )
 
-NodeMessage = RegisterNode | Heartbeat | InstanceReport | Answer | RenewUrls | CrashReport
+NodeMessage = RegisterNode | Heartbeat | InstanceReport | Answer | RenewUrls | CrashReport | Findings
 """Node -> Brain, in a session."""
 
 InstanceCommand = PrepareInstance | StartInstance | StopInstance | DestroyInstance
@@ -79,6 +82,7 @@ BrainMessage = (
     | Brains
     | LeaseRenewed
     | CrashReply
+    | RenewCertificate
 )
 """Brain -> Node, in a session."""
 
@@ -93,6 +97,7 @@ __all__ = [
     "CrashReply",
     "CrashReport",
     "DestroyInstance",
+    "Findings",
     "Heartbeat",
     "InstanceCommand",
     "InstanceReport",
@@ -102,6 +107,7 @@ __all__ = [
     "LeaseRenewed",
     "LogLine",
     "NodeFacts",
+    "NodeFinding",
     "NodeLoad",
     "NodeMessage",
     "NodeStatus",
@@ -114,6 +120,7 @@ __all__ = [
     "PurgeCache",
     "Refused",
     "RegisterNode",
+    "RenewCertificate",
     "RenewRequest",
     "RenewUrls",
     "ReportsSeen",

@@ -31,6 +31,8 @@ class NodeFacts:
     """Ways to build a directory that work here, best first: overlay, reflink, copy."""
     leases: bool = False
     """This agent keeps leases."""
+    trusts: tuple[str, ...] = ()
+    """Fingerprints of the authorities that this node believes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +110,22 @@ class RenewUrls:
 
     instance_id: str
     generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFinding:
+    """A known problem of the machine, as its doctor tells it (`kit.findings.Finding`)."""
+
+    code: str
+    severity: str
+    subject: str
+    what: str
+    evidence: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything that a node's doctor finds, whenever it has looked."""
+
+    findings: tuple[NodeFinding, ...] = ()

@@ -99,3 +99,8 @@ class CrashReply:
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RenewCertificate:
+    """Please renew your certificate now: another authority takes the place of the one that signed it."""

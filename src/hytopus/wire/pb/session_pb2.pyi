@@ -67,6 +67,7 @@ class NodeMessage(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     RENEW_URLS_FIELD_NUMBER: _builtins.int
     CRASH_REPORT_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def register_node(self) -> Global___RegisterNode: ...
     @_builtins.property
@@ -79,6 +80,8 @@ class NodeMessage(_message.Message):
     def renew_urls(self) -> Global___RenewUrls: ...
     @_builtins.property
     def crash_report(self) -> Global___CrashReport: ...
+    @_builtins.property
+    def findings(self) -> Global___Findings: ...
     def __init__(
         self,
         *,
@@ -88,12 +91,13 @@ class NodeMessage(_message.Message):
         answer: Global___Answer | None = ...,
         renew_urls: Global___RenewUrls | None = ...,
         crash_report: Global___CrashReport | None = ...,
+        findings: Global___Findings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "crash_report", b"crash_report", "heartbeat", b"heartbeat", "instance_report", b"instance_report", "message", b"message", "register_node", b"register_node", "renew_urls", b"renew_urls"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "crash_report", b"crash_report", "findings", b"findings", "heartbeat", b"heartbeat", "instance_report", b"instance_report", "message", b"message", "register_node", b"register_node", "renew_urls", b"renew_urls"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "crash_report", b"crash_report", "heartbeat", b"heartbeat", "instance_report", b"instance_report", "message", b"message", "register_node", b"register_node", "renew_urls", b"renew_urls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "crash_report", b"crash_report", "findings", b"findings", "heartbeat", b"heartbeat", "instance_report", b"instance_report", "message", b"message", "register_node", b"register_node", "renew_urls", b"renew_urls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["register_node", "heartbeat", "instance_report", "answer", "renew_urls", "crash_report"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["register_node", "heartbeat", "instance_report", "answer", "renew_urls", "crash_report", "findings"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -117,6 +121,7 @@ class BrainMessage(_message.Message):
     BRAINS_FIELD_NUMBER: _builtins.int
     LEASE_RENEWED_FIELD_NUMBER: _builtins.int
     CRASH_REPLY_FIELD_NUMBER: _builtins.int
+    RENEW_CERTIFICATE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -145,6 +150,8 @@ class BrainMessage(_message.Message):
     def lease_renewed(self) -> Global___LeaseRenewed: ...
     @_builtins.property
     def crash_reply(self) -> Global___CrashReply: ...
+    @_builtins.property
+    def renew_certificate(self) -> Global___RenewCertificate: ...
     def __init__(
         self,
         *,
@@ -162,12 +169,13 @@ class BrainMessage(_message.Message):
         brains: Global___Brains | None = ...,
         lease_renewed: Global___LeaseRenewed | None = ...,
         crash_reply: Global___CrashReply | None = ...,
+        renew_certificate: Global___RenewCertificate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "crash_reply", b"crash_reply", "destroy_instance", b"destroy_instance", "lease_renewed", b"lease_renewed", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "crash_reply", b"crash_reply", "destroy_instance", b"destroy_instance", "lease_renewed", b"lease_renewed", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "renew_certificate", b"renew_certificate", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "crash_reply", b"crash_reply", "destroy_instance", b"destroy_instance", "lease_renewed", b"lease_renewed", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "brains", b"brains", "crash_reply", b"crash_reply", "destroy_instance", b"destroy_instance", "lease_renewed", b"lease_renewed", "message", b"message", "open_stream", b"open_stream", "prepare_instance", b"prepare_instance", "purge_cache", b"purge_cache", "refused", b"refused", "renew_certificate", b"renew_certificate", "reports_seen", b"reports_seen", "set_dev_mode", b"set_dev_mode", "start_instance", b"start_instance", "stop_instance", b"stop_instance", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "refused", "prepare_instance", "start_instance", "stop_instance", "destroy_instance", "purge_cache", "set_dev_mode", "ask", "open_stream", "reports_seen", "brains", "lease_renewed", "crash_reply"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "refused", "prepare_instance", "start_instance", "stop_instance", "destroy_instance", "purge_cache", "set_dev_mode", "ask", "open_stream", "reports_seen", "brains", "lease_renewed", "crash_reply", "renew_certificate"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -196,6 +204,7 @@ class NodeFacts(_message.Message):
     PORT_LAST_FIELD_NUMBER: _builtins.int
     MATERIALISERS_FIELD_NUMBER: _builtins.int
     LEASES_FIELD_NUMBER: _builtins.int
+    TRUSTS_FIELD_NUMBER: _builtins.int
     hostname: _builtins.str
     agent_version: _builtins.str
     engine_version: _builtins.str
@@ -219,6 +228,10 @@ class NodeFacts(_message.Message):
     def materialisers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """overlay, reflink, copy; best first."""
 
+    @_builtins.property
+    def trusts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fingerprints of the authorities that this node believes."""
+
     def __init__(
         self,
         *,
@@ -239,10 +252,11 @@ class NodeFacts(_message.Message):
         port_last: _builtins.int = ...,
         materialisers: _abc.Iterable[_builtins.str] | None = ...,
         leases: _builtins.bool = ...,
+        trusts: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent_version", b"agent_version", "architecture", b"architecture", "cpus", b"cpus", "disk_mb", b"disk_mb", "engine_version", b"engine_version", "environment", b"environment", "hostname", b"hostname", "kernel", b"kernel", "leases", b"leases", "materialisers", b"materialisers", "memory_mb", b"memory_mb", "port_first", b"port_first", "port_last", b"port_last", "region", b"region", "slots", b"slots", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "agent_version", b"agent_version", "architecture", b"architecture", "cpus", b"cpus", "disk_mb", b"disk_mb", "engine_version", b"engine_version", "environment", b"environment", "hostname", b"hostname", "kernel", b"kernel", "leases", b"leases", "materialisers", b"materialisers", "memory_mb", b"memory_mb", "port_first", b"port_first", "port_last", b"port_last", "region", b"region", "slots", b"slots", "tags", b"tags", "trusts", b"trusts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -535,6 +549,63 @@ class Heartbeat(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
+
+@_typing.final
+class Findings(_message.Message):
+    """What a node's doctor finds; all of it, whenever it is looked at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeFinding]: ...
+    def __init__(
+        self,
+        *,
+        findings: _abc.Iterable[Global___NodeFinding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Findings: _TypeAlias = Findings  # noqa: Y015
+
+@_typing.final
+class NodeFinding(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    severity: _builtins.str
+    """error, warning or note."""
+    subject: _builtins.str
+    what: _builtins.str
+    evidence: _builtins.str
+    remedy: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        severity: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        what: _builtins.str = ...,
+        evidence: _builtins.str = ...,
+        remedy: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "evidence", b"evidence", "remedy", b"remedy", "severity", b"severity", "subject", b"subject", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodeFinding: _TypeAlias = NodeFinding  # noqa: Y015
 
 @_typing.final
 class Answer(_message.Message):
@@ -1117,6 +1188,23 @@ class CrashReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CrashReply: _TypeAlias = CrashReply  # noqa: Y015
+
+@_typing.final
+class RenewCertificate(_message.Message):
+    """Please renew your certificate now: another authority takes the place of the one that signed it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewCertificate: _TypeAlias = RenewCertificate  # noqa: Y015
 
 @_typing.final
 class OpenStream(_message.Message):

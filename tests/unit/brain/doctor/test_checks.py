@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hytopus.brain.doctor.api import once
 from hytopus.brain.doctor.checks import CHECKS
 from hytopus.brain.doctor.facts import DatabaseFact, Facts, NodeFact, Restarts, StoreFact
 from hytopus.kit.findings import Finding, Severity, examine
@@ -46,6 +47,9 @@ ILL = {
     "old_engine": _node(engine_version="20.10.24+dfsg1"),
     "engine_down": _load(engine_up=False),
     "node_offline": _node(state="offline"),
+    "doubled_identity": _node(doubled_at=NOW - timedelta(hours=2), doubled_from="203.0.113.9"),
+    "no_second_factor": replace(WELL, single_factor=["alice"]),
+    "ca_rotation": replace(WELL, rotating_since=NOW - timedelta(days=9), left_behind=["oak"]),
     "ports_nearly_exhausted": _node(ports_used=460),
     "cordoned_for_long": _node(cordoned_since=NOW - timedelta(days=9)),
     "memory_overcommitted": _node(memory_mb=9000),
@@ -107,3 +111,28 @@ def test_the_worst_comes_first() -> None:
 def test_a_finding_leads_to_its_page() -> None:
     found: list[Finding] = examine(_node(clock_skew_s=60), CHECKS)
     assert [each.link for each in found] == ["node:n1"]
+
+
+def test_what_a_node_says_is_shown_as_that_nodes_and_only_while_it_is_there() -> None:
+    found = Finding("no_forwarding", Severity.ERROR, "the network", "x", "y", "z")
+    (shown,) = examine(_node(findings=[found]), CHECKS)
+    assert (shown.subject, shown.link) == ("node oak, the network", "node:n1")
+    assert [each.code for each in examine(_node(findings=[found], state="offline"), CHECKS)] == ["node_offline"]
+
+
+def test_one_problem_that_both_doctors_see_is_told_once() -> None:
+    seen = [Finding("old_engine", Severity.NOTE, "the engine", "x", "y", "z")]
+    full = [Finding("disk_nearly_full", Severity.ERROR, "the disk", "x", "y", "z")]
+    engine = once(examine(_node(engine_version="20.10.24", findings=seen), CHECKS))
+    disk = once(examine(replace(_load(disk_free_mb=9_000), nodes=(_full(full),)), CHECKS))
+    assert [each.code for each in engine] == ["old_engine"]
+    assert [each.code for each in disk] == ["node_disk_nearly_full"]
+
+
+def test_a_replacement_that_only_has_to_be_ended_is_a_note() -> None:
+    (found,) = examine(replace(WELL, rotating_since=NOW - timedelta(hours=1)), CHECKS)
+    assert (found.severity, found.remedy) == (Severity.NOTE, "Run `hytopus brain ca retire`.")
+
+
+def _full(findings: list[Finding]) -> NodeFact:
+    return replace(NODE, load=replace(LOAD, disk_free_mb=9_000), findings=findings)

@@ -96,6 +96,8 @@ class Agent:
 class PlayedBrain:
     """The Dialer; every dialled session lands in `arrivals`."""
 
+    trusts: tuple[str, ...] = ()
+
     def __init__(self, clock: ManualClock) -> None:
         self.faults = Faults()
         self.arrivals: asyncio.Queue[BrainChannel] = asyncio.Queue()
@@ -117,6 +119,9 @@ class PlayedBrain:
 
     def stands(self) -> None:
         self.others = 0
+
+    def renew_soon(self) -> None:
+        raise AssertionError("nobody has a certificate here")
 
     def untried(self) -> bool:
         self.others -= 1
