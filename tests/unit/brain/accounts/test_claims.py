@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hytopus.brain.accounts.oidc.claims import person_of
+from hytopus.brain.accounts.oidc.claims import check, person_of
 from hytopus.brain.accounts.oidc.commands import safe_path
-from hytopus.brain.accounts.oidc.errors import OidcNotAdmitted
+from hytopus.brain.accounts.oidc.errors import BadIdToken, OidcNotAdmitted
 from hytopus.brain.accounts.oidc.settings import OidcSettings
 from hytopus.brain.accounts.roles import Role
 from hytopus.kit.ids import is_name
@@ -94,3 +95,63 @@ def test_every_way_on_stays_in_the_panel(path: str) -> None:
 def test_settings_that_cannot_work_are_refused(change: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         OidcSettings.model_validate(BASE | change)
+
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+GOOD: dict[str, Any] = {
+    "iss": "https://id.example.org",
+    "aud": "hytopus",
+    "sub": "1",
+    "nonce": "n",
+    "iat": NOW.timestamp() - 5,
+    "exp": NOW.timestamp() + 300,
+}
+
+
+def _check(**changes: Any) -> None:
+    claims = {name: value for name, value in (GOOD | changes).items() if value != "absent"}
+    check(claims, {"alg": "RS256"}, OidcSettings.model_validate(BASE), nonce="n", now=NOW)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"aud": ["hytopus"]},
+        {"aud": ["other", "hytopus"], "azp": "hytopus"},
+        {"exp": NOW.timestamp() - 30},
+        {"iat": NOW.timestamp() + 30},
+    ],
+)
+def test_a_token_that_holds(changes: dict[str, Any]) -> None:
+    _check(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"iss": "https://id.example.org/"}, "it is from"),
+        ({"iss": ["https://id.example.org"]}, "it is from"),
+        ({"aud": ["other", "hytopus"]}, "somebody else"),
+        ({"aud": "other"}, "somebody else"),
+        ({"aud": []}, "somebody else"),
+        ({"aud": {"hytopus": 1}}, "somebody else"),
+        ({"azp": "other"}, "somebody else"),
+        ({"nonce": "m"}, "another login"),
+        ({"nonce": ""}, "another login"),
+        ({"nonce": "absent"}, "another login"),
+        ({"sub": ""}, "names nobody"),
+        ({"sub": 1}, "names nobody"),
+        ({"sub": "absent"}, "names nobody"),
+        ({"exp": NOW.timestamp() - 61}, "has expired"),
+        ({"exp": "tomorrow"}, "has expired"),
+        ({"exp": "absent"}, "has expired"),
+        ({"iat": NOW.timestamp() + 61}, "not made just now"),
+        ({"iat": NOW.timestamp() - 601}, "not made just now"),
+        ({"iat": "absent"}, "not made just now"),
+        ({"nbf": NOW.timestamp() + 300}, "nbf does not hold"),
+    ],
+)
+def test_a_token_that_does_not_hold(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(BadIdToken, match=why):
+        _check(**changes)

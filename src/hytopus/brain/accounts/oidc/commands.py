@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import secrets
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -55,8 +55,7 @@ async def begin(session: AsyncSession, next_path: str, *, at: datetime) -> Begun
             expires_at=at + TIME_TO_LOG_IN,
         )
     )
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-    return Begun(state, binding, nonce, challenge)
+    return Begun(state, binding, nonce, str(create_s256_code_challenge(verifier)))
 
 
 async def take_back(session: AsyncSession, state: str, binding: str | None, *, at: datetime) -> Returned:

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import httpx2
+from authlib.common.urls import add_params_to_uri
+from authlib.oauth2.auth import ClientAuth
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -21,6 +23,7 @@ from hytopus.kit.clock import Clock
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures that only the provider can make: neither `none` nor those with a shared secret."""
+FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 KEPT_SECONDS: Final = 3600.0
 AGAIN_SECONDS: Final = 60.0
 """A token signed with an unknown key makes us look at the keys again, at most so often."""
@@ -67,17 +70,19 @@ class Provider:
 
     async def login_url(self, *, state: str, nonce: str, challenge: str) -> str:
         """Where the browser goes."""
-        asked = {
-            "response_type": "code",
-            "client_id": self.settings.client_id,
-            "redirect_uri": self.settings.redirect_uri,
-            "scope": " ".join(self.settings.scopes),
-            "state": state,
-            "nonce": nonce,
-            "code_challenge": challenge,
-            "code_challenge_method": "S256",
-        }
-        return _with((await self.metadata()).authorization_endpoint, asked)
+        return str(
+            prepare_grant_uri(
+                (await self.metadata()).authorization_endpoint,
+                self.settings.client_id,
+                "code",
+                self.settings.redirect_uri,
+                self.settings.scopes,
+                state,
+                nonce=nonce,
+                code_challenge=challenge,
+                code_challenge_method="S256",
+            )
+        )
 
     async def logout_url(self, id_token: str) -> str | None:
         """Where the browser ends its login at the provider too (RP-initiated logout), if that is possible."""
@@ -86,21 +91,21 @@ class Provider:
             return None
         back = self.settings.public_url.rstrip("/") + "/login"
         asked = {"id_token_hint": id_token, "client_id": self.settings.client_id, "post_logout_redirect_uri": back}
-        return _with(endpoint, asked)
+        return str(add_params_to_uri(endpoint, list(asked.items())))
 
     async def exchange(self, code: str, verifier: str) -> str:
         """The ID token that the code stands for. Raises `OidcRefused` or `OidcUnavailable`."""
-        form = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": self.settings.redirect_uri,
-            "code_verifier": verifier,
-            "client_id": self.settings.client_id,
-        }
-        auth = None
-        if self._secret is not None:
-            auth = httpx2.BasicAuth(self.settings.client_id, self._secret)
-        answer = await self._call("POST", (await self.metadata()).token_endpoint, data=form, auth=auth)
+        client_id = self.settings.client_id
+        body = prepare_token_request(
+            "authorization_code",
+            redirect_uri=self.settings.redirect_uri,
+            code=code,
+            code_verifier=verifier,
+            client_id=client_id,
+        )
+        proof = ClientAuth(client_id, self._secret, "none" if self._secret is None else "client_secret_basic")
+        url, headers, body = proof.prepare("POST", (await self.metadata()).token_endpoint, dict(FORM), body)
+        answer = await self._call("POST", url, headers=headers, content=body)
         if not isinstance(answer.get("id_token"), str):
             raise OidcRefused(why=_told(answer))
         return str(answer["id_token"])
@@ -108,19 +113,17 @@ class Provider:
     async def verify(self, id_token: str, nonce: str) -> Mapping[str, Any]:
         """The claims of a token that holds in every respect. Raises `BadIdToken`."""
         try:
-            claims = await self._decode(id_token, fresh=False)
+            token = await self._decode(id_token, fresh=False)
         except (JoseError, ValueError):
             try:
-                claims = await self._decode(id_token, fresh=True)
+                token = await self._decode(id_token, fresh=True)
             except (JoseError, ValueError) as error:
                 raise BadIdToken(why=f"its signature: {error}") from error
-        check(claims, self.settings, nonce=nonce, now=self._clock.now())
-        return claims
+        check(token.claims, token.header, self.settings, nonce=nonce, now=self._clock.now())
+        return token.claims
 
-    async def _decode(self, id_token: str, *, fresh: bool) -> dict[str, Any]:
-        keys = await self._key_set(fresh=fresh)
-        claims: dict[str, Any] = jwt.decode(id_token, keys, algorithms=ALGORITHMS).claims
-        return claims
+    async def _decode(self, id_token: str, *, fresh: bool) -> jwt.Token:
+        return jwt.decode(id_token, await self._key_set(fresh=fresh), algorithms=ALGORITHMS)
 
     async def _key_set(self, *, fresh: bool) -> KeySet:
         address = (await self.metadata()).jwks_uri
@@ -148,11 +151,14 @@ class Provider:
             raise self._unavailable("it names addresses without HTTPS")
         return found
 
-    async def _call(self, method: str, url: str, **options: Any) -> dict[str, Any]:
+    async def _call(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: str = ""
+    ) -> dict[str, Any]:
         try:
             async with httpx2.AsyncClient(timeout=self.settings.timeout_s) as client:
                 async with asyncio.timeout(self.settings.timeout_s):
-                    response = await client.request(method, url, headers={"Accept": "application/json"}, **options)
+                    asked = {"Accept": "application/json", **(headers or {})}
+                    response = await client.request(method, url, headers=asked, content=content)
                 document = response.json()
         except (httpx2.HTTPError, TimeoutError, ValueError) as error:
             raise self._unavailable(str(error) or type(error).__name__) from error
@@ -175,10 +181,6 @@ def open_provider(settings: OidcSettings, clock: Clock) -> Provider | None:
         return Provider(settings, settings.client_secret_file.read_text().strip(), clock)
     secret = settings.client_secret.get_secret_value() if settings.client_secret is not None else None
     return Provider(settings, secret, clock)
-
-
-def _with(address: str, query: Mapping[str, str]) -> str:
-    return f"{address}{'&' if '?' in address else '?'}{urlencode(query)}"
 
 
 def _told(answer: Mapping[str, Any]) -> str:
