@@ -105,4 +105,5 @@ RENEW_REQUEST: Final = Codec[messages.RenewRequest](join_pb2.RenewRequest, messa
 JOIN_REPLY: Final = Codec[messages.JoinReply](join_pb2.JoinReply, *typing.get_args(messages.JoinReply))
 PEER_ASK: Final = Codec[messages.PeerAsk](peer_pb2.PeerAsk, messages.PeerAsk)
 PEER_LINES: Final = Codec[messages.PeerLines](peer_pb2.PeerLines, messages.PeerLines)
+PEER_FRAME: Final = Codec[messages.PeerFrame](peer_pb2.PeerFrame, *typing.get_args(messages.PeerFrame))
 ANSWER: Final = Codec[messages.Answer](session_pb2.Answer, messages.Answer)

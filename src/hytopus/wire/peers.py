@@ -9,12 +9,14 @@ import grpc
 import grpc.aio
 
 from hytopus.wire.channel import Channel, LinkClosed
-from hytopus.wire.codec import ANSWER, FRAME, PEER, PEER_ASK, PEER_LINES
-from hytopus.wire.messages import Answer, PeerAsk, PeerLines, StreamFrame
+from hytopus.wire.codec import ANSWER, FRAME, PEER, PEER_ASK, PEER_FRAME, PEER_LINES
+from hytopus.wire.messages import Answer, PeerAsk, PeerFrame, PeerLines, StreamFrame
 from hytopus.wire.network import Caller, GrpcChannel, caller_of, or_closed
 
 AskingLines: TypeAlias = Channel[PeerLines, StreamFrame]
 GivingLines: TypeAlias = Channel[StreamFrame, PeerLines]
+AskingFile: TypeAlias = Channel[PeerFrame, StreamFrame]
+GivingFile: TypeAlias = Channel[StreamFrame, PeerFrame]
 
 
 async def call_ask(channel: grpc.aio.Channel, question: PeerAsk, *, timeout: float) -> Answer:
@@ -31,10 +33,17 @@ def open_lines(channel: grpc.aio.Channel) -> AskingLines:
     return GrpcChannel(channel.stream_stream(f"/{PEER}/Lines")(), PEER_LINES, FRAME)
 
 
+def open_file(channel: grpc.aio.Channel) -> AskingFile:
+    """The asking end: one PeerFile and then frames out, frames in."""
+    return GrpcChannel(channel.stream_stream(f"/{PEER}/File")(), PEER_FRAME, FRAME)
+
+
 def peer_service(
-    ask: Callable[[PeerAsk, Caller], Awaitable[Answer]], lines: Callable[[GivingLines, Caller], Awaitable[None]]
+    ask: Callable[[PeerAsk, Caller], Awaitable[Answer]],
+    lines: Callable[[GivingLines, Caller], Awaitable[None]],
+    file: Callable[[GivingFile, Caller], Awaitable[None]],
 ) -> grpc.GenericRpcHandler:
-    """`BrainPeer` of the contract; a stream of lines ends when its function returns."""
+    """`BrainPeer` of the contract; a stream of lines or of a file ends when its function returns."""
 
     async def serve_ask(data: bytes, context: Any) -> bytes:
         question = PEER_ASK.decode(data)
@@ -44,8 +53,12 @@ def peer_service(
     async def serve_lines(_: Any, context: Any) -> None:
         await lines(GrpcChannel[StreamFrame, PeerLines](context, FRAME, PEER_LINES), caller_of(context))
 
+    async def serve_file(_: Any, context: Any) -> None:
+        await file(GrpcChannel[StreamFrame, PeerFrame](context, FRAME, PEER_FRAME), caller_of(context))
+
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Ask": grpc.unary_unary_rpc_method_handler(serve_ask),
+        "File": grpc.stream_stream_rpc_method_handler(serve_file),
         "Lines": grpc.stream_stream_rpc_method_handler(serve_lines),
     }
     return grpc.method_handlers_generic_handler(PEER, methods)

@@ -17,9 +17,9 @@ from hytopus.brain.gateway.errors import NodeOffline, NodeProblem, NodeTimeout
 from hytopus.kit.clock import SystemClock
 from hytopus.node.runner.errors import InstanceUnknown
 from hytopus.node.runner.lines import Lines
-from hytopus.wire.messages import LogLine, PeerAsk
+from hytopus.wire.messages import LogLine, PeerAsk, PeerFile
 from hytopus.wire.network import CLIENT_OPTIONS
-from hytopus.wire.peers import call_ask
+from hytopus.wire.peers import call_ask, open_file
 from tests.integration.link.world import Arm, Brain, ListeningAgent, running_arm
 from tests.services.waiting import eventually
 
@@ -74,6 +74,79 @@ async def test_lines_travel_through_the_brain_that_has_the_session(elsewhere: Br
     async with elsewhere.reach.open_stream(arm.identity.node_id, "i", "console") as lines:
         assert (await anext(lines)).number == 1
     await asyncio.wait_for(arm.agent.lines_closed.wait(), 5)
+
+
+async def test_a_file_comes_through_the_brain_that_has_the_session(elsewhere: Brain, arm: Arm) -> None:
+    arm.agent.answers["download"] = {"size": 30_000_000}
+    arm.agent.pieces = chunks(b"x" * 300_000, 100)
+    async with elsewhere.reach.open_file(arm.identity.node_id, "i", "download", {"path": "a"}) as stream:
+        assert await stream.head() == {"size": 30_000_000}
+        assert sum([len(piece) async for piece in stream.pieces()]) == 30_000_000
+
+
+async def test_a_file_goes_through_the_brain_that_has_the_session(elsewhere: Brain, arm: Arm) -> None:
+    arm.agent.answers["upload"] = {"after": "digest"}
+    async with elsewhere.reach.open_file(arm.identity.node_id, "i", "upload", {"path": "a"}) as stream:
+        assert await stream.send(chunks(b"x" * 300_000, 100)) == {"after": "digest"}
+    assert len(arm.agent.uploaded) == 30_000_000
+    assert arm.agent.asked == [("upload", "i", {"path": "a"})]
+
+
+async def test_a_file_that_a_node_refuses_there_is_refused_here(elsewhere: Brain, arm: Arm) -> None:
+    arm.agent.answers["download"] = arm.agent.answers["upload"] = InstanceUnknown(instance="nowhere")
+    async with elsewhere.reach.open_file(arm.identity.node_id, "i", "download", {}) as stream:
+        with pytest.raises(NodeProblem) as caught:
+            await stream.head()
+    assert (caught.value.code, caught.value.status) == (InstanceUnknown.code, 404)
+    async with elsewhere.reach.open_file(arm.identity.node_id, "i", "upload", {}) as stream:
+        with pytest.raises(NodeProblem, match="nowhere"):
+            await stream.send(chunks(b"x" * 300_000, 100))
+    with pytest.raises(NodeOffline):
+        async with elsewhere.reach.open_file("unknown", "i", "download", {}):
+            pass
+
+
+async def test_a_file_that_nobody_wants_any_more_ends_at_the_node(elsewhere: Brain, arm: Arm) -> None:
+    """Both ways through the Brain in between; what did not come to its end is not taken for whole."""
+    arm.agent.answers["download"] = {"size": 1 << 40}
+    arm.agent.pieces = chunks(b"x" * 65_536, 1 << 30)
+    async with elsewhere.reach.open_file(arm.identity.node_id, "i", "download", {}) as stream:
+        await stream.head()
+    await asyncio.wait_for(arm.agent.pieces_closed.wait(), 10)
+    arm.agent.answers["upload"] = {}
+    async with elsewhere.reach.open_file(arm.identity.node_id, "i", "upload", {}) as stream:
+        sending = asyncio.ensure_future(stream.send(chunks(b"x" * 65_536, 1 << 30)))
+        await eventually(lambda: arm.agent.uploaded)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    assert await elsewhere.reach.ask(arm.identity.node_id, "upload") == {}
+
+
+async def test_a_file_breaks_off_when_the_node_is_gone(elsewhere: Brain, arm: Arm) -> None:
+    arm.agent.answers["download"] = {"size": 1 << 40}
+    arm.agent.pieces = chunks(b"x" * 65_536, 1 << 30)
+    async with elsewhere.reach.open_file(arm.identity.node_id, "i", "download", {}) as stream:
+        await stream.head()
+        coming = stream.pieces()
+        await anext(coming)
+        arm.task.cancel()
+        with pytest.raises(NodeOffline):
+            async for _ in coming:
+                pass
+
+
+async def test_a_node_must_not_fetch_files_like_a_brain(brain: Brain, arm: Arm) -> None:
+    identity = arm.identity
+    credentials = grpc.ssl_channel_credentials(identity.ca_pem, identity.key_pem, identity.certificate_pem)
+    async with grpc.aio.secure_channel(identity.session_address, credentials, options=CLIENT_OPTIONS) as channel:
+        asking = open_file(channel)
+        await asking.send(PeerFile(identity.node_id, "i", "download"))
+        answer = await asking.receive()
+        await asking.close()
+    assert answer is not None
+    assert answer.problem is not None
+    assert answer.problem.code == "not_a_brain_calling"
+    assert arm.agent.pieces is None
 
 
 async def test_a_node_must_not_ask_like_a_brain(brain: Brain, arm: Arm) -> None:
@@ -144,6 +217,11 @@ async def test_a_stream_goes_on_after_the_last_line_when_the_node_finds_another_
                     agent.say(200)
                     agent.said.end()
         assert seen == list(range(401, 801))
+
+
+async def chunks(piece: bytes, count: int) -> AsyncGenerator[bytes, None]:
+    for _ in range(count):
+        yield piece
 
 
 async def numbered(first: int, last: int) -> AsyncGenerator[tuple[LogLine, ...], None]:

@@ -27,6 +27,7 @@ CODECS: Final[Mapping[str, tuple[codec.Codec[Any], tuple[type, ...]]]] = {
     "renew": (codec.RENEW_REQUEST, (messages.RenewRequest,)),
     "peer_ask": (codec.PEER_ASK, (messages.PeerAsk,)),
     "peer_lines": (codec.PEER_LINES, (messages.PeerLines,)),
+    "peer_file": (codec.PEER_FRAME, typing.get_args(messages.PeerFrame)),
     "peer_answer": (codec.ANSWER, (messages.Answer,)),
 }
 

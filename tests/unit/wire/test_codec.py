@@ -33,6 +33,7 @@ CODECS = {
     codec.RENEW_REQUEST: (messages.RenewRequest,),
     codec.PEER_ASK: (messages.PeerAsk,),
     codec.PEER_LINES: (messages.PeerLines,),
+    codec.PEER_FRAME: (messages.PeerFile, messages.StreamFrame),
     codec.ANSWER: (messages.Answer,),
 }
 EVERY = [pytest.param(c, kind, id=kind.__name__) for c, kinds in CODECS.items() for kind in kinds]

@@ -9,10 +9,11 @@ from typing import Any, Final, Literal, TypeVar
 
 from hytopus.brain.gateway.errors import NodeOffline, NodeTimeout, raised
 from hytopus.kit.clock import Clock
-from hytopus.wire.channel import LinkClosed, StreamChannel
+from hytopus.wire.channel import Channel, LinkClosed
 from hytopus.wire.deadline import within
 from hytopus.wire.messages import StreamFrame
 
+FileChannel = Channel[StreamFrame, StreamFrame]
 FileKind = Literal["download", "upload"]
 
 PATIENCE_S: Final = 30.0
@@ -28,8 +29,8 @@ _T = TypeVar("_T")
 class FileStream:
     """Either `head` and then `pieces`, or `send`."""
 
-    def __init__(self, stream_id: str, node_id: str, channel: StreamChannel, clock: Clock) -> None:
-        self._stream_id, self._node_id, self._channel, self._clock = stream_id, node_id, channel, clock
+    def __init__(self, node_id: str, channel: FileChannel, clock: Clock) -> None:
+        self._node_id, self._channel, self._clock = node_id, channel, clock
 
     async def head(self) -> dict[str, Any]:
         """What the file is. Raises what the node says is wrong."""
@@ -52,10 +53,10 @@ class FileStream:
             async for chunk in chunks:
                 for start in range(0, len(chunk), PIECE):
                     if not answer.done():
-                        piece = StreamFrame(self._stream_id, data=chunk[start : start + PIECE])
+                        piece = StreamFrame("", data=chunk[start : start + PIECE])
                         await self._within(PATIENCE_S, self._send(piece))
             if not answer.done():
-                await self._within(PATIENCE_S, self._send(StreamFrame(self._stream_id, ended=True)))
+                await self._within(PATIENCE_S, self._send(StreamFrame("", ended=True)))
             done: dict[str, Any] = json.loads((await self._within(FINISHING_S, _result(answer))).body)
             return done
         finally:

@@ -12,15 +12,18 @@ import grpc.aio
 
 from hytopus.brain.authority.ca import Authority
 from hytopus.brain.gateway.errors import NodeOffline, NotABrainCalling, raised
+from hytopus.brain.gateway.files import FileStream
+from hytopus.brain.gateway.passing import pass_frames
 from hytopus.brain.gateway.registry import Sessions
 from hytopus.brain.gateway.relay import LineStream, Relay
 from hytopus.errors import HytopusError
+from hytopus.kit.clock import Clock
 from hytopus.kit.logs import get_logger
 from hytopus.kit.requests import of_request
 from hytopus.wire.channel import LinkClosed
-from hytopus.wire.messages import Answer, PeerAsk, PeerLines, Problem, StreamFrame
+from hytopus.wire.messages import Answer, PeerAsk, PeerFile, PeerLines, Problem, StreamFrame
 from hytopus.wire.network import HASTY_OPTIONS, Caller
-from hytopus.wire.peers import GivingLines, call_ask, open_lines
+from hytopus.wire.peers import GivingFile, GivingLines, call_ask, open_file, open_lines
 from hytopus.wire.problems import problem_of
 
 _MARGIN_S: Final = 2.0
@@ -55,6 +58,18 @@ class Peers:
         try:
             await channel.send(wanted)
             yield LineStream("", wanted.node_id, channel)  # type: ignore[arg-type]  # nothing is typed over it
+        except LinkClosed as error:
+            raise NodeOffline(node=wanted.node_id) from error
+        finally:
+            await channel.close()
+
+    @asynccontextmanager
+    async def file(self, address: str, wanted: PeerFile, clock: Clock) -> AsyncIterator[FileStream]:
+        """As `Relay.open_file`, but over there."""
+        channel = open_file(await self._channel(address))
+        try:
+            await channel.send(wanted)
+            yield FileStream(wanted.node_id, channel, clock)
         except LinkClosed as error:
             raise NodeOffline(node=wanted.node_id) from error
         finally:
@@ -103,6 +118,27 @@ class PeerEdge:
                     await self._give(channel, wanted, caller)
         except LinkClosed as error:
             log.debug("viewer at another Brain lost", cause=str(error))
+
+    async def file(self, channel: GivingFile, caller: Caller) -> None:
+        """Until the other Brain hangs up, or the node is gone."""
+        try:
+            wanted = await channel.receive()
+            if isinstance(wanted, PeerFile):
+                with of_request(wanted.origin):
+                    await self._pass_on(channel, wanted, caller)
+        except LinkClosed as error:
+            log.debug("file of another Brain broken off", cause=str(error))
+
+    async def _pass_on(self, channel: GivingFile, wanted: PeerFile, caller: Caller) -> None:
+        try:
+            self._check(caller)
+            opening = self._relay.open_frames(wanted.node_id, wanted.instance_id, wanted.kind, wanted.body)
+            async with opening as node:
+                await pass_frames(channel, node)
+        except HytopusError as error:
+            if isinstance(error, LinkClosed):
+                raise
+            await channel.send(StreamFrame("", ended=True, problem=problem_of(error)))
 
     async def _give(self, channel: GivingLines, wanted: PeerLines, caller: Caller) -> None:
         problem: Problem | None = None

@@ -20,7 +20,7 @@ from hytopus.brain.gateway.relay import Kind, LineStream
 from hytopus.brain.nodes.sessions import holder_of
 from hytopus.kit.backoff import backoff
 from hytopus.kit.requests import request_id
-from hytopus.wire.messages import LogLine, PeerAsk, PeerLines
+from hytopus.wire.messages import LogLine, PeerAsk, PeerFile, PeerLines
 
 RESUME_S: Final = 30.0
 """How long a stream waits for its node to be back."""
@@ -79,8 +79,15 @@ class Reach:
     async def open_file(
         self, node_id: str, instance_id: str, kind: FileKind, body: Mapping[str, Any]
     ) -> AsyncIterator[FileStream]:
-        """A whole file, from a node that is connected to this very Brain; raises NodeOffline for any other."""
-        async with self._gateway.relay.open_file(node_id, instance_id, kind, body) as stream:
+        """A whole file from a node, or to it; `body` says which. Raises NodeOffline or NodeTimeout."""
+        if self._gateway.sessions.online(node_id):
+            async with self._gateway.relay.open_file(node_id, instance_id, kind, body) as stream:
+                yield stream
+            return
+        wanted = PeerFile(node_id, instance_id, kind, json.dumps(dict(body)), request_id())
+        address = await self._address(node_id)
+        assert self._peers is not None, "there is an address"
+        async with self._peers.file(address, wanted, self._gateway.clock) as stream:
             yield stream
 
     async def _ask_elsewhere(self, question: PeerAsk) -> dict[str, Any]:

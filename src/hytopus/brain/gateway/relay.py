@@ -94,9 +94,17 @@ class Relay:
         self, node_id: str, instance_id: str, kind: FileKind, body: Mapping[str, Any], *, timeout: float = 10.0
     ) -> AsyncIterator[FileStream]:
         """A whole file from a node, or to it; `body` says which. Raises NodeOffline or NodeTimeout."""
-        message = OpenStream(new_id(), kind, instance_id, body=json.dumps(dict(body)), origin=request_id())
+        async with self.open_frames(node_id, instance_id, kind, json.dumps(dict(body)), timeout=timeout) as channel:
+            yield FileStream(node_id, channel, self._clock)
+
+    @asynccontextmanager
+    async def open_frames(
+        self, node_id: str, instance_id: str, kind: str, body: str, *, timeout: float = 10.0
+    ) -> AsyncIterator[StreamChannel]:
+        """The same as it travels, for whoever only passes it on. `body` is JSON."""
+        message = OpenStream(new_id(), kind, instance_id, body=body, origin=request_id())
         async with self._open(node_id, message, timeout) as channel:
-            yield FileStream(message.stream_id, node_id, channel, self._clock)
+            yield channel
 
     @asynccontextmanager
     async def _open(self, node_id: str, message: OpenStream, timeout: float) -> AsyncIterator[StreamChannel]:

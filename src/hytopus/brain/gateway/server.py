@@ -60,7 +60,7 @@ async def open_gateway(
     sessions = grpc.aio.server(options=SERVER_OPTIONS)
     others = PeerEdge(gateway.sessions, gateway.relay, authority)
     sessions.add_generic_rpc_handlers(
-        (gateway_service(edge.session, edge.stream, edge.renew), peer_service(others.ask, others.lines))
+        (gateway_service(edge.session, edge.stream, edge.renew), peer_service(others.ask, others.lines, others.file))
     )
     joining = grpc.aio.server(options=SERVER_OPTIONS)
     joining.add_generic_rpc_handlers((join_service(edge.join),))

@@ -36,6 +36,7 @@ from hytopus.wire.messages.nodes import (
 )
 from hytopus.wire.messages.peers import (
     PeerAsk,
+    PeerFile,
     PeerLines,
 )
 from hytopus.wire.messages.reports import (
@@ -88,6 +89,9 @@ BrainMessage = (
 
 JoinReply = Certificates | Refused
 
+PeerFrame = PeerFile | StreamFrame
+"""Brain -> Brain, about a file: the first, then the others."""
+
 __all__ = [
     "Answer",
     "Ask",
@@ -113,6 +117,8 @@ __all__ = [
     "NodeStatus",
     "OpenStream",
     "PeerAsk",
+    "PeerFile",
+    "PeerFrame",
     "PeerLines",
     "PortBinding",
     "PrepareInstance",

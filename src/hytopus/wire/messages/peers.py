@@ -27,3 +27,15 @@ class PeerLines:
     tail: int = 0
     after: int = 0
     origin: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFile:
+    """Brain -> Brain: a whole file of an instance on a node whose session is there, `download` or `upload`."""
+
+    node_id: str
+    instance_id: str
+    kind: str
+    body: str = "{}"
+    """JSON arguments."""
+    origin: str = field(default="", compare=False)

@@ -5,6 +5,7 @@ What one Brain asks another about a node whose session is there. Served beside N
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from hytopus.wire.pb import stream_pb2 as _stream_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -86,3 +87,62 @@ class PeerLines(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PeerLines: _TypeAlias = PeerLines  # noqa: Y015
+
+@_typing.final
+class PeerFrame(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PEER_FILE_FIELD_NUMBER: _builtins.int
+    STREAM_FRAME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def peer_file(self) -> Global___PeerFile: ...
+    @_builtins.property
+    def stream_frame(self) -> _stream_pb2.StreamFrame: ...
+    def __init__(
+        self,
+        *,
+        peer_file: Global___PeerFile | None = ...,
+        stream_frame: _stream_pb2.StreamFrame | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "peer_file", b"peer_file", "stream_frame", b"stream_frame"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "peer_file", b"peer_file", "stream_frame", b"stream_frame"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["peer_file", "stream_frame"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
+
+Global___PeerFrame: _TypeAlias = PeerFrame  # noqa: Y015
+
+@_typing.final
+class PeerFile(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_ID_FIELD_NUMBER: _builtins.int
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    node_id: _builtins.str
+    instance_id: _builtins.str
+    kind: _builtins.str
+    """download or upload."""
+    body: _builtins.str
+    """JSON arguments."""
+    origin: _builtins.str
+    def __init__(
+        self,
+        *,
+        node_id: _builtins.str = ...,
+        instance_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        body: _builtins.str = ...,
+        origin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "instance_id", b"instance_id", "kind", b"kind", "node_id", b"node_id", "origin", b"origin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PeerFile: _TypeAlias = PeerFile  # noqa: Y015
