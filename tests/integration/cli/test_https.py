@@ -132,3 +132,22 @@ def test_a_script_names_the_authority_in_its_environment(
     assert "HYTOPUS_CA" in refused.err
     monkeypatch.setenv("HYTOPUS_CA", str(secure.ca))
     person.ok("whoami")
+
+
+def test_panel_api_and_command_line_go_through_a_rotation(person: Cli, secure: Secure, tmp_path: Path) -> None:
+    """Whoever ran it changes over; whoever believes only the former authority is told, and sends nothing."""
+    former = secure.ca.read_text()
+    _login(person, secure, "--ca", secure.fingerprint)
+    shown = person.ok("brain", "ca", "rotate", "--yes", "--json").json
+    assert [each["state"] for each in shown["items"]] == ["signing", "serving"]
+    assert "Every node has changed over" in person.ok("brain", "ca", "show").out
+    assert "ca_rotation" in [each["code"] for each in person("doctor", "--json").json]
+    shown = person.ok("brain", "ca", "retire", "--yes", "--json").json
+    assert [each["state"] for each in shown["items"]] == ["current", "retired"]
+    eventually_sync(lambda: secure.ca.read_text() != former, what="the new authority on disk")
+    eventually_sync(lambda: person("whoami").code == 0, what="the API under the new authority")
+    assert secure.fingerprint == shown["items"][0]["fingerprint"]
+    (tmp_path / "former.pem").write_text(former)
+    code, said = _login(person, secure, "--ca", str(tmp_path / "former.pem"))
+    assert code != 0
+    assert "--ca" in said

@@ -17,7 +17,13 @@ from hytopus.brain.activity.actor import SYSTEM
 from hytopus.brain.activity.models import AuditRecord
 from hytopus.brain.authority import rotation
 from hytopus.brain.authority.ca import Authority, read_signing_request
-from hytopus.brain.authority.errors import ForeignAuthority, NodesDepend, NoRotation, RotationUnderWay
+from hytopus.brain.authority.errors import (
+    AuthorityDamaged,
+    ForeignAuthority,
+    NodesDepend,
+    NoRotation,
+    RotationUnderWay,
+)
 from hytopus.brain.authority.keeper import open_authority
 from hytopus.brain.authority.keys import load_signer
 from hytopus.brain.authority.rotation import Dependent
@@ -237,6 +243,19 @@ async def test_a_brain_without_the_files_gets_them_and_one_with_others_is_refuse
     await Authority.open(tmp_path / "foreign", clock=brain.clock)
     with pytest.raises(ForeignAuthority, match="none of those of this database"):
         await open_authority(brain.database, tmp_path / "foreign", names=[], clock=brain.clock)
+
+
+async def test_a_key_that_cannot_be_unsealed_any_more_is_taken_from_the_disk(brain: Brain, tmp_path: Path) -> None:
+    async with brain.database.write() as session:
+        (row,) = await rotation.records(session, lock=True)
+        row.key_pem = None
+    with pytest.raises(AuthorityDamaged, match="lacks the key of"):
+        await open_authority(brain.database, tmp_path / "elsewhere", names=[], clock=brain.clock)
+    again = await open_authority(brain.database, brain.directory / "ca", names=[], clock=brain.clock)
+    assert again.fingerprint == brain.authority.fingerprint
+    assert (
+        await open_authority(brain.database, tmp_path / "other", names=[], clock=brain.clock)
+    ).ca_pem == again.ca_pem
 
 
 def _of(authority: Authority, arm: Arm) -> bytes:

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from hytopus.brain.authority.ca import Authority
-from hytopus.brain.authority.errors import ForeignAuthority
+from hytopus.brain.authority.errors import AuthorityDamaged, ForeignAuthority
 from hytopus.brain.authority.keys import Ring, load_signer, new_signer, save_signer
 from hytopus.brain.authority.rotation import CHANGED, records, remember, ring_of
 from hytopus.brain.db.engine import Database
@@ -27,6 +27,7 @@ async def open_authority(database: Database, directory: Path, *, names: list[str
 
     Raises `ForeignAuthority` where `directory` holds another one.
     """
+    await _mend(database, directory)
     ring = await _known(database)
     if ring is None:
         await _bring(database, directory, clock)
@@ -74,6 +75,21 @@ async def _bring(database: Database, directory: Path, clock: Clock) -> None:
                 await session.flush()
     except IntegrityError:
         log.info("another Brain has brought its authority first")
+
+
+async def _mend(database: Database, directory: Path) -> None:
+    """Whoever has lost the sealing key empties what was sealed with it; the authority that serves is on disk, too."""
+    async with database.read() as session:
+        lost = [each.number for each in await records(session) if each.retired_at is None and not each.key_pem]
+    if not lost:
+        return
+    signer = await asyncio.to_thread(load_signer, directory)
+    async with database.write() as session:
+        for each in await records(session, lock=True):
+            if each.number in lost and signer is not None and each.fingerprint == signer.fingerprint:
+                each.key_pem = signer.key_pem
+            elif each.number in lost:
+                raise AuthorityDamaged(directory=directory, cause=f"it lacks the key of {each.fingerprint[:16]}")
 
 
 def _agree(directory: Path, ring: Ring) -> None:

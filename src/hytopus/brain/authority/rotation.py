@@ -79,9 +79,10 @@ async def rotate(session: AsyncSession, *, actor: Actor, at: datetime) -> Author
     found = await records(session, lock=True)
     current = [each for each in found if each.retired_at is None]
     if len(current) > 1:
-        raise RotationUnderWay(serving=current[0].fingerprint[:16], signing=current[-1].fingerprint[:16])
-    made = remember(session, new_signer(at), found[-1].number + 1, at=at)
-    _tell(session, actor, "rotate", f"Authority {made.fingerprint[:16]} is to replace {_short(current[0])}.", at)
+        raise RotationUnderWay(serving=_short(current[0]), signing=_short(current[-1]))
+    made = remember(session, new_signer(at), len(found) + 1, at=at)
+    message = f"Authority {_short(made)} is to take the place of {_short(*current)}."
+    _tell(session, actor, "rotate", message, at)
     return made
 
 
@@ -89,16 +90,15 @@ async def retire(session: AsyncSession, *, force: bool, actor: Actor, at: dateti
     """Let the former authority count no more. Raises `NoRotation`, `NodesDepend` unless forced."""
     current = [each for each in await records(session, lock=True) if each.retired_at is None]
     if len(current) < 2:
-        raise NoRotation(serving=_short(current[0]))
-    left = await dependents(session, current[-1].fingerprint, at=at)
+        raise NoRotation(serving=_short(*current))
+    former, successor = current
+    left = await dependents(session, successor.fingerprint, at=at)
     if left and not force:
         names = sorted(each.node.name for each in left)
         told = ", ".join(names[:_NAMES_TOLD]) + (", …" if len(names) > _NAMES_TOLD else "")
         raise NodesDepend(count=len(names), names=told)
-    former = current[0]
     former.retired_at, former.key_pem = at, None
-    message = f"Authority {_short(former)} was retired; {_short(current[-1])} took its place."
-    _tell(session, actor, "retire", message, at)
+    _tell(session, actor, "retire", f"Authority {_short(former)} was retired for {_short(successor)}.", at)
     return former
 
 
@@ -136,5 +136,5 @@ def _tell(session: AsyncSession, actor: Actor, verb: str, message: str, at: date
     signal(session, CHANGED)
 
 
-def _short(found: AuthorityRecord) -> str:
-    return found.fingerprint[:16]
+def _short(*found: AuthorityRecord) -> str:
+    return found[0].fingerprint[:16] if found else "none"

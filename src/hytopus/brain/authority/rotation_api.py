@@ -84,7 +84,7 @@ async def retire_authority(
 async def _shown(session: AsyncSession, now: datetime) -> AuthoritiesOut:
     found = await rotation.records(session)
     current = [each for each in found if each.retired_at is None]
-    counts = await _holders(session, found[0].fingerprint, now)
+    counts = await _holders(session, found[0].fingerprint if found else "", now)
     rotating = len(current) > 1
     waiting = await rotation.dependents(session, current[-1].fingerprint, at=now) if rotating else []
     return AuthoritiesOut(
