@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import re
 import sys
-from typing import Any
+import textwrap
+from collections.abc import MutableMapping
+from typing import Any, Final, TextIO
 
 import structlog
+
+_HARMFUL: Final = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Moves cursors, sets titles, answers with keystrokes, turns text around."""
+_CONTROL: Final = re.compile(rf"[\n{_HARMFUL}]")
+_CONTROL_IN_LINES: Final = re.compile(rf"[{_HARMFUL}]")
 
 
 def configure_logging(*, json: bool, level: str = "info") -> None:
@@ -29,7 +38,8 @@ def configure_logging(*, json: bool, level: str = "info") -> None:
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if json
         else [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            _tame,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_traceback),
         ]
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -44,6 +54,23 @@ def configure_logging(*, json: bool, level: str = "info") -> None:
     root.setLevel(level.upper())
     for chatty in ("botocore", "aiobotocore", "aiosqlite", "urllib3", "alembic", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _tame(_logger: Any, _name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What libraries say may hold what somebody sent them; values come out as `repr` has them anyway."""
+    entry["event"] = _CONTROL.sub(_escaped, str(entry["event"]))
+    return entry
+
+
+def _traceback(stream: TextIO, error: Any) -> None:
+    """The same for messages of exceptions; set in, so that no line of one looks like the next entry."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, error)
+    stream.write(textwrap.indent(_CONTROL_IN_LINES.sub(_escaped, text.getvalue()), "    "))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -5,6 +5,7 @@ A task inherits it from whoever starts it; between Brain and Node it travels as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -12,6 +13,12 @@ from typing import Final
 from structlog.contextvars import bound_contextvars, get_contextvars, unbind_contextvars
 
 _KEY: Final = "request_id"
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def is_request_id(text: str) -> bool:
+    """Whether it may stand in logs, headers and the database, whoever made it up."""
+    return _ID.fullmatch(text) is not None
 
 
 def request_id() -> str:
@@ -21,8 +28,8 @@ def request_id() -> str:
 
 @contextmanager
 def of_request(origin: str) -> Iterator[None]:
-    """Work in here goes back to the request with this id. An empty id changes nothing."""
-    if not origin:
+    """Work in here goes back to the request with this id. What is none, or empty, changes nothing."""
+    if not origin or not is_request_id(origin):
         yield
         return
     with bound_contextvars(**{_KEY: origin}):

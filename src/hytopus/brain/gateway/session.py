@@ -56,6 +56,8 @@ OPENING_S: Final = 15.0
 SILENCE_S: Final = 15.0
 """A session without a sign of life for so long is dead; more where heartbeats are further apart."""
 
+FINDINGS_EVERY_S: Final = 10.0
+
 FINAL: Final = (CertificateRevoked, NodeIdentityInUse, NodeNotFound, ProtocolTooOld)
 """Refusals that somebody has to do something about; after any other the node comes back by itself."""
 
@@ -175,6 +177,7 @@ class _Session:
         self._pusher = Pusher(live, gateway)
         self._crashes = CrashDesk(live, gateway)
         self._heard = gateway.clock.monotonic()
+        self._told = float("-inf")
 
     async def run(self) -> None:
         await apart(self._run())
@@ -227,10 +230,18 @@ class _Session:
             case CrashReport():
                 self._crashes.put(message)
             case Findings():
-                async with self._gateway.database.write() as writing:
-                    await note_findings(writing, self._live.node_id, message, at=self._gateway.clock.now())
+                await self._note_findings(message)
             case RegisterNode():
                 log.warning("ignored a second register_node", node=self._live.node_id)
+
+    async def _note_findings(self, message: Findings) -> None:
+        """A node that tells of them all the time is not listened to all the time."""
+        now = self._gateway.clock.monotonic()
+        if now - self._told < FINDINGS_EVERY_S:
+            return
+        self._told = now
+        async with self._gateway.database.write() as writing:
+            await note_findings(writing, self._live.node_id, message, at=self._gateway.clock.now())
 
     async def _tell_of_brains(self) -> None:
         """Where else the node may turn to, whenever that changes."""

@@ -15,11 +15,10 @@ from hytopus.brain.http.problems import problem_response
 from hytopus.errors import HytopusError
 from hytopus.kit.ids import new_id
 from hytopus.kit.logs import get_logger
-from hytopus.kit.requests import of_request
+from hytopus.kit.requests import is_request_id, of_request
 
 log = get_logger("hytopus.access")
 
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -34,7 +33,7 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
+        request_id = given if is_request_id(given) else new_id()
         scope.setdefault("state", {})["request_id"] = request_id
         with of_request(request_id):
             await self._observe(scope, receive, send)
