@@ -13,14 +13,19 @@ from hytopus.brain.activity.commands import record
 from hytopus.brain.authority.keys import new_signer
 from hytopus.brain.authority.rotation import remember, rotate
 from hytopus.brain.db.engine import Database
-from hytopus.brain.doctor.checks import CHECKS
+from hytopus.brain.doctor.api import router as doctor
+from hytopus.brain.doctor.checks import CHECKS, FOR_ADMINS
 from hytopus.brain.doctor.gather import gather
 from hytopus.brain.nodes.findings import node_findings, note_double, note_findings
+from hytopus.brain.nodes.presence import Presence
+from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.kit.findings import Finding, Severity, examine
 from hytopus.storage.errors import S3Unreachable
 from hytopus.storage.memory import MemoryStore
 from hytopus.wire.messages import Findings, Heartbeat, NodeFinding, NodeLoad
 from tests.harness.brain import Brain
+from tests.integration.api.clock import StepClock
+from tests.integration.api.world import open_world
 
 SAID = Findings((NodeFinding("no_forwarding", "of a later release", "the network", "x", "y", "z" * 10_000),))
 
@@ -81,3 +86,13 @@ async def test_what_a_node_said_before_is_gone_when_it_says_something_else(datab
             await note_findings(session, node.id, told, at=brain.clock.now())
     async with database.read() as session:
         assert await node_findings(session) == {node.id: []}
+
+
+async def test_what_is_wrong_with_accounts_is_for_admins(database: Database) -> None:
+    clock = StepClock()
+    presence = Presence(NodeSettings(), clock, database.signals)
+    async with open_world(database, MemoryStore(clock), clock, more=[doctor], extra={"presence": presence}) as world:
+        for role, seen in ((Role.ADMIN, True), (Role.OPERATOR, False)):
+            found = (await world.acting(role).get("/doctor")).json()
+            assert found["checks"] == len(CHECKS) - (0 if seen else len(FOR_ADMINS))
+            assert ("no_second_factor" in [each["code"] for each in found["findings"]]) is seen

@@ -9,7 +9,9 @@ from typing import Final
 
 from fastapi import Request
 
-from hytopus.brain.doctor.checks import CHECKS
+from hytopus.brain.accounts.dependencies import PrincipalDep
+from hytopus.brain.accounts.roles import Role
+from hytopus.brain.doctor.checks import CHECKS, FOR_ADMINS
 from hytopus.brain.doctor.gather import gather
 from hytopus.brain.http.dependencies import EdgeDep
 from hytopus.brain.http.routing import feature_router
@@ -55,8 +57,11 @@ def once(found: Sequence[Finding]) -> list[Finding]:
 
 
 @router.get("/doctor")
-async def get_doctor(request: Request, edge: EdgeDep, presence: PresenceDep) -> DoctorOut:
-    """Look for every known problem that needs a person; each comes with its remedy."""
+async def get_doctor(request: Request, edge: EdgeDep, presence: PresenceDep, principal: PrincipalDep) -> DoctorOut:
+    """Look for every known problem that needs a person; each comes with its remedy.
+
+    What is wrong with accounts is for admins: it says whose password is worth guessing.
+    """
     state = request.app.state
     certificates = getattr(state, "own_certificates", tuple)
     backups = getattr(state, "backups", None)
@@ -69,5 +74,6 @@ async def get_doctor(request: Request, edge: EdgeDep, presence: PresenceDep) -> 
         certificates=await asyncio.to_thread(certificates),
         backup_every_h=backups.settings.every_hours if backups else 24.0,
     )
-    findings = [FindingOut.model_validate(finding) for finding in once(examine(facts, CHECKS))]
-    return DoctorOut(at=facts.now, checks=len(CHECKS), findings=findings)
+    checks = CHECKS if principal.role is Role.ADMIN else [check for check in CHECKS if check not in FOR_ADMINS]
+    findings = [FindingOut.model_validate(finding) for finding in once(examine(facts, checks))]
+    return DoctorOut(at=facts.now, checks=len(checks), findings=findings)

@@ -55,3 +55,6 @@ CHECKS: Final = (
     versions.check,
     waiting.check,
 )
+
+FOR_ADMINS: Final = (admins.check, second_factor.check)
+"""What they find is nobody else's business."""
