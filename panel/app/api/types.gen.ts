@@ -118,6 +118,58 @@ export type AuditVerdictOut = {
 };
 
 /**
+ * AuthoritiesOut
+ */
+export type AuthoritiesOut = {
+    /**
+     * Items
+     */
+    items: Array<AuthorityOut>;
+    /**
+     * Rotating
+     */
+    rotating: boolean;
+    /**
+     * Trusted Pem
+     */
+    trusted_pem: string;
+    /**
+     * Waiting
+     */
+    waiting: Array<HytopusBrainAuthorityRotationApiWaitingOut>;
+};
+
+/**
+ * AuthorityOut
+ */
+export type AuthorityOut = {
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Expires At
+     */
+    expires_at: string;
+    /**
+     * Fingerprint
+     */
+    fingerprint: string;
+    /**
+     * Nodes
+     */
+    nodes: number;
+    /**
+     * Retired At
+     */
+    retired_at: string | null;
+    /**
+     * State
+     */
+    state: 'current' | 'serving' | 'signing' | 'retired';
+};
+
+/**
  * BackupOut
  */
 export type BackupOut = {
@@ -1289,6 +1341,10 @@ export type EventOut = {
      */
     message: string;
     /**
+     * Request Id
+     */
+    request_id: string;
+    /**
      * Subject Id
      */
     subject_id: string;
@@ -1858,7 +1914,7 @@ export type InstanceOut = {
     variables: {
         [key: string]: string;
     };
-    waiting: WaitingOut | null;
+    waiting: HytopusBrainInstancesSchemasPartsWaitingOut | null;
     wanted: Wanted;
 };
 
@@ -3132,6 +3188,16 @@ export type RestartPolicy = {
 };
 
 /**
+ * RetireAuthority
+ */
+export type RetireAuthority = {
+    /**
+     * Force
+     */
+    force?: boolean;
+};
+
+/**
  * RetryOut
  *
  * Its server ended, and its node starts it again.
@@ -3886,20 +3952,6 @@ export type VersionOut = {
 };
 
 /**
- * WaitingOut
- */
-export type WaitingOut = {
-    /**
-     * Since
-     */
-    since: string;
-    /**
-     * Summary
-     */
-    summary: string;
-};
-
-/**
  * Wanted
  *
  * The intent.
@@ -3918,6 +3970,38 @@ export type WriteFile = {
      * Text
      */
     text: string;
+};
+
+/**
+ * WaitingOut
+ */
+export type HytopusBrainAuthorityRotationApiWaitingOut = {
+    /**
+     * Node
+     */
+    node: string;
+    /**
+     * Node Id
+     */
+    node_id: string;
+    /**
+     * Why
+     */
+    why: string;
+};
+
+/**
+ * WaitingOut
+ */
+export type HytopusBrainInstancesSchemasPartsWaitingOut = {
+    /**
+     * Since
+     */
+    since: string;
+    /**
+     * Summary
+     */
+    summary: string;
 };
 
 /**
@@ -4127,6 +4211,76 @@ export type VerifyAuditResponses = {
 };
 
 export type VerifyAuditResponse = VerifyAuditResponses[keyof VerifyAuditResponses];
+
+export type GetAuthoritiesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/authority';
+};
+
+export type GetAuthoritiesResponses = {
+    /**
+     * Successful Response
+     */
+    200: AuthoritiesOut;
+};
+
+export type GetAuthoritiesResponse = GetAuthoritiesResponses[keyof GetAuthoritiesResponses];
+
+export type RetireAuthorityData = {
+    body: RetireAuthority;
+    path?: never;
+    query?: never;
+    url: '/api/v1/authority/retire';
+};
+
+export type RetireAuthorityErrors = {
+    /**
+     * `no_rotation`, `nodes_depend_on_authority`
+     */
+    409: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type RetireAuthorityError = RetireAuthorityErrors[keyof RetireAuthorityErrors];
+
+export type RetireAuthorityResponses = {
+    /**
+     * Successful Response
+     */
+    200: AuthoritiesOut;
+};
+
+export type RetireAuthorityResponse = RetireAuthorityResponses[keyof RetireAuthorityResponses];
+
+export type RotateAuthorityData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/authority/rotate';
+};
+
+export type RotateAuthorityErrors = {
+    /**
+     * `rotation_under_way`
+     */
+    409: Problem;
+};
+
+export type RotateAuthorityError = RotateAuthorityErrors[keyof RotateAuthorityErrors];
+
+export type RotateAuthorityResponses = {
+    /**
+     * Successful Response
+     */
+    201: AuthoritiesOut;
+};
+
+export type RotateAuthorityResponse = RotateAuthorityResponses[keyof RotateAuthorityResponses];
 
 export type ListBackupsData = {
     body?: never;
