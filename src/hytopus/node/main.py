@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from hytopus.errors import HytopusError
@@ -19,7 +20,7 @@ from hytopus.node.cache.eviction import bounds_of
 from hytopus.node.crashes.queue import CrashQueue
 from hytopus.node.crashes.sender import CrashSender
 from hytopus.node.directories import CachedDirectories
-from hytopus.node.doctor.facts import gather
+from hytopus.node.doctor.facts import Facts, gather
 from hytopus.node.doctor.rounds import Rounds
 from hytopus.node.facts import node_facts
 from hytopus.node.files.desk import FileDesk
@@ -98,7 +99,7 @@ async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, r
     facts = await asyncio.to_thread(node_facts, settings, materialisers=[how for how in How if how in abilities])
     meter = LoadMeter(settings.data_dir, first=settings.ports.first, last=settings.ports.last)
     desk = FileDesk(cache, workspaces)
-    rounds = Rounds(lambda: gather(settings, identity, clock, host.vitals.load.foreign_ports), outbox.findings, clock)
+    rounds = Rounds(partial(_look, settings, identity, host, facts.materialisers), outbox.findings, clock)
     agent = Agent(host, facts=facts, measure=meter, files=desk, crashes=crashes, rounds=rounds)
     link = dial_brain(agent, outbox, identity, dialer, agent_id=agent_id(settings.data_dir), clock=clock)
     metrics.sample = lambda: _sample(agent, link, outbox)
@@ -120,6 +121,11 @@ async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, r
             log.info("agent stops; game servers go on")
             for task in work:
                 task.cancel()
+
+
+async def _look(settings: NodeSettings, identity: Identity, host: Host, ways: Sequence[str]) -> Facts:
+    """For the doctor."""
+    return await gather(settings, identity, host.clock, foreign_ports=host.vitals.load.foreign_ports, ways=ways)
 
 
 @asynccontextmanager

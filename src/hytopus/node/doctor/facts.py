@@ -56,18 +56,23 @@ class Facts:
 
 
 async def gather(
-    settings: NodeSettings, identity: Identity, clock: Clock, foreign_ports: Sequence[int] | None = None
+    settings: NodeSettings,
+    identity: Identity,
+    clock: Clock,
+    *,
+    foreign_ports: Sequence[int] | None = None,
+    ways: Sequence[str] | None = None,
 ) -> Facts:
     """Some seconds at most; what does not answer is a fact, too.
 
-    An agent gives the `foreign_ports` that it has measured: it knows which of those in use are its own servers'.
+    An agent gives what it has measured: it knows which of the ports in use are its own servers', and which `ways` to
+    build directories it has found when it started.
     """
-    engine, brain_problem, ways = await asyncio.gather(
-        _engine(settings), _reach(identity.session_address), probe(settings.data_dir)
-    )
-    return await asyncio.to_thread(
-        _machine, settings, identity, clock, engine, brain_problem, [how for how in How if how in ways], foreign_ports
-    )
+    engine, brain_problem = await asyncio.gather(_engine(settings), _reach(identity.session_address))
+    if ways is None:
+        abilities = await probe(settings.data_dir)
+        ways = [how for how in How if how in abilities]
+    return await asyncio.to_thread(_machine, settings, identity, clock, engine, brain_problem, ways, foreign_ports)
 
 
 def _machine(
