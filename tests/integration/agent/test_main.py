@@ -15,6 +15,7 @@ import pytest
 from hytopus.brain.db.engine import Database
 from hytopus.brain.db.signals import Signals
 from hytopus.brain.nodes import queries
+from hytopus.brain.nodes.findings import node_findings
 from hytopus.brain.nodes.states import NodeState
 from hytopus.kit.clock import SystemClock
 from hytopus.node.identity import Identity
@@ -69,6 +70,11 @@ async def is_online(brain: Brain, identity: Identity) -> bool:
         return node is not None and node.state is NodeState.ONLINE
 
 
+async def has_told_of_itself(brain: Brain, identity: Identity) -> bool:
+    async with brain.database.read() as session:
+        return identity.node_id in await node_findings(session)
+
+
 async def test_a_node_comes_online_serves_metrics_and_leaves_quietly(
     brain: Brain, docker_engine: str, tmp_path: Path
 ) -> None:
@@ -77,6 +83,8 @@ async def test_a_node_comes_online_serves_metrics_and_leaves_quietly(
     async with agent_process(identity.directory, port, HYTOPUS_NODE__DOCKER__URL=docker_engine) as process:
         online: Callable[[], Any] = lambda: is_online(brain, identity)  # noqa: E731
         await eventually(online, timeout=30)
+        looked: Callable[[], Any] = lambda: has_told_of_itself(brain, identity)  # noqa: E731
+        await eventually(looked, timeout=30, what="what the machine's doctor found")
         assert (await get(port, "/healthz")).endswith("ok\n")
         metrics = await get(port, "/metrics")
         assert "hytopus_node_connected 1.0" in metrics
