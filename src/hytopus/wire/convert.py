@@ -6,6 +6,7 @@ Texts, numbers, `StrEnum`s, tuples, mappings, other dataclasses, and `| None` fo
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -90,7 +91,9 @@ def _scalar(hint: Any, descriptor: Any) -> tuple[Callable[[Any], Any], Callable[
     if issubclass(hint, StrEnum):
         return _enum(hint, descriptor)
     if hint is str:
-        return _text, str
+        return _text, _keepable
+    if hint is float:
+        return float, _finite
     return hint, hint
 
 
@@ -112,3 +115,13 @@ def _enum(kind: type[StrEnum], descriptor: Any) -> tuple[Callable[[Any], Any], C
 def _text(value: str) -> str:
     """Game servers may print anything; a lone surrogate must not keep a report from being sent."""
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
+
+
+def _keepable(value: str) -> str:
+    """Game servers print U+0000, too, which PostgreSQL takes in no text."""
+    return value.replace("\0", "\ufffd") if "\0" in value else value
+
+
+def _finite(value: float) -> float:
+    """JSON has no other numbers: one such load would break the live view of everybody."""
+    return value if math.isfinite(value) else 0.0

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import re
+from typing import Any, ClassVar, Final
 
 from hytopus.errors import HytopusError
 from hytopus.wire.messages import Problem
 
+_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
 
 class PeerProblem(HytopusError):
-    """What the other end said is wrong, in its own words and under its own code."""
+    """What the other end said is wrong, in its own words and under its own code.
+
+    Not as success, nor as anything that ends the login of whoever asked: it is the peer that speaks, not the API.
+    """
 
     code: ClassVar[str] = "peer_problem"
     status: ClassVar[int] = 502
@@ -17,8 +23,9 @@ class PeerProblem(HytopusError):
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         # One class for every code and status that may come: they shadow the class variables.
-        vars(self)["code"] = problem.code
-        if problem.status not in (0, HytopusError.status):
+        if _CODE.fullmatch(problem.code):
+            vars(self)["code"] = problem.code
+        if 400 <= problem.status < 600 and problem.status not in (401, HytopusError.status):
             vars(self)["status"] = problem.status
         super().__init__(**problem.params)
 

@@ -205,6 +205,15 @@ async def test_a_node_tells_of_crashes_of_what_it_has_or_had_only(crashes: Crash
     assert await crashes.tell(late) is not None, "it moved meanwhile"
 
 
+async def test_what_no_database_takes_is_taken_out(crashes: Crashes) -> None:
+    """What a server prints last becomes the cause of its crash, and a crash that is not taken in is told for ever."""
+    report, _ = crashes.report(cause="bad\0word", usage={"cpu_percent": float("nan")}, excerpt=["\0"])
+    assert await crashes.tell(report) is not None
+    found = await crashes.get("/crashes/i1-3-1")
+    assert (found["cause"], found["excerpt"]) == ("bad\ufffdword", ["\ufffd"])
+    assert found["facts"]["usage"] == {"cpu_percent": None}
+
+
 async def test_a_bundle_that_is_too_large_is_let_go_but_the_crash_is_kept(crashes: Crashes) -> None:
     report, _ = crashes.report()
     reply = await crashes.tell(report, max_bundle_mb=0.0001)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -38,9 +39,9 @@ CODECS = {
 }
 EVERY = [pytest.param(c, kind, id=kind.__name__) for c, kinds in CODECS.items() for kind in kinds]
 SCALARS: dict[Any, st.SearchStrategy[Any]] = {
-    str: st.text(st.characters(codec="utf-8"), max_size=20),
+    str: st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
     int: st.integers(0, 2**31 - 1),
-    float: st.floats(allow_nan=False),
+    float: st.floats(allow_nan=False, allow_infinity=False),
     bool: st.booleans(),
     bytes: st.binary(max_size=20),
     types.NoneType: st.none(),
@@ -126,3 +127,12 @@ def test_a_message_past_the_limit_is_refused_at_both_ends() -> None:
 def test_a_number_that_does_not_fit_is_refused() -> None:
     with pytest.raises(codec.UnsendableMessage, match="RegisterNode"):
         codec.NODE.encode(RegisterNode(1, "a", NodeFacts(port_first=2**40)))
+
+
+def test_what_no_database_and_no_json_takes_is_taken_out() -> None:
+    report = InstanceReport(
+        "i", 1, NodeStatus.RUNNING, players=("a\0b",), progress=math.nan, timings_ms={"x": math.inf}
+    )
+    found = codec.NODE.decode(codec.NODE.encode(report))
+    assert isinstance(found, InstanceReport)
+    assert (found.players, found.progress, found.timings_ms) == (("a\ufffdb",), 0.0, {"x": 0.0})

@@ -75,4 +75,4 @@ def _action(request: Request) -> str:
 
 def _target(request: Request) -> str:
     named: tuple[str, str] | None = getattr(request.state, "audit_name", None)
-    return (named[1] if named else request.url.path)[:200]
+    return (named[1] if named else request.url.path.replace("\0", "%00"))[:200]

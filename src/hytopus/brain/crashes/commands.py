@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -77,7 +78,7 @@ async def _write_down(
     instance, node = await session.get(Instance, report.instance_id), await session.get(Node, node_id)
     if instance is None or node is None or not await _was_there(session, instance, node_id):
         return None
-    facts = json.loads(report.body)
+    facts = _plain(json.loads(report.body))
     at = _moment(report.at, now)
     crash = Crash(
         id=report.crash_id,
@@ -151,6 +152,17 @@ def _is_sound(report: CrashReport) -> bool:
         return isinstance(json.loads(report.body), dict)
     except ValueError:
         return False
+
+
+def _plain(value: Any) -> Any:
+    """What every database takes: servers print U+0000, and numbers that are none come from nodes that mean harm."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return {_plain(key): _plain(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 def _moment(text: str, now: datetime) -> datetime:

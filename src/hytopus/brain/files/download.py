@@ -44,6 +44,7 @@ class FileResponse(Response):
             await send({"type": "http.response.body", "body": b""})
 
     def _describe(self, head: dict[str, Any]) -> None:
-        name = quote(head["path"].rpartition("/")[2], safe="")
-        self.headers["content-length"] = str(head["size"])
+        """The node says it, and must not be able to say more than a name and a number."""
+        name = quote(str(head["path"]).rpartition("/")[2], safe="")
+        self.headers["content-length"] = str(int(head["size"]))
         self.headers["content-disposition"] = f"attachment; filename*=UTF-8''{name}"

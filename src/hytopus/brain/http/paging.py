@@ -18,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
 
 from hytopus.brain.db.types import UtcDateTime
+from hytopus.brain.http.schemas import is_text
 from hytopus.errors import HytopusError
 
 T = TypeVar("T")
@@ -100,6 +101,6 @@ def _typed(value: Any, kind: TypeEngine[Any]) -> Any:
     if isinstance(kind, UtcDateTime):
         moment = datetime.fromisoformat(value)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if value is None or not isinstance(value, kind.python_type):
+    if value is None or not isinstance(value, kind.python_type) or (isinstance(value, str) and not is_text(value)):
         raise TypeError(f"{value!r} is not {kind}")
     return value

@@ -185,7 +185,7 @@ def _headers(error: HytopusError) -> dict[str, str]:
     if error.status == 401:
         return {"WWW-Authenticate": "Bearer"}
     retry_after = error.params.get("retry_after")
-    return {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return {"Retry-After": str(retry_after)} if isinstance(retry_after, int) else {}  # a node sends texts
 
 
 def _where(location: Sequence[Any]) -> str:

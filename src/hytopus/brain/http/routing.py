@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from hytopus.brain.http import idempotency
 from hytopus.brain.http.edge import edge_of
+from hytopus.brain.http.problems import InvalidRequest
 from hytopus.errors import HytopusError
 
 PREFIX: Final = "/api/v1"
@@ -32,6 +33,8 @@ class Route(APIRoute):
         handle = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
+            if "\0" in request.url.path or b"%00" in request.scope["query_string"]:
+                raise InvalidRequest(summary="no text holds the character U+0000")
             await edge_of(request).authorise(request)
             response = await handle(request)
             await idempotency.keep(request, response)
