@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx2
 from sqlalchemy import select
@@ -107,6 +107,18 @@ async def test_a_token_ends_when_it_said_it_would(world: World, clock: StepClock
     assert (await program.get("/users")).status_code == 401
     past = await admin.post("/me/tokens", json={"name": "late", "expires_at": end.isoformat()})
     assert past.json()["code"] == "expiry_in_the_past"
+
+
+async def test_a_token_that_ends_makes_none_that_outlives_it(world: World, clock: StepClock) -> None:
+    end = clock.now() + timedelta(hours=1)
+    made = await world.acting(Role.ADMIN).post("/me/tokens", json={"name": "short", "expires_at": end.isoformat()})
+    program = world.client(made.json()["token"])
+    for name, asked in (("ever", None), ("later", end + timedelta(days=1))):
+        child = await program.post("/me/tokens", json={"name": name, "expires_at": asked and asked.isoformat()})
+        assert datetime.fromisoformat(child.json()["expires_at"]) == end
+    sooner = end - timedelta(minutes=1)
+    child = await program.post("/me/tokens", json={"name": "sooner", "expires_at": sooner.isoformat()})
+    assert datetime.fromisoformat(child.json()["expires_at"]) == sooner
 
 
 async def test_token_names_are_unique_per_user(world: World) -> None:

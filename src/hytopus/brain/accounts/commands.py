@@ -147,7 +147,9 @@ async def create_token(
     by: Principal,
     at: datetime,
 ) -> tuple[Token, str]:
-    """Make an API token. Its role and limits are the maker's or less, so a lesser token cannot make itself greater."""
+    """Make an API token. Its role, limits and end are those of the token it is made with or less, so that no token can
+    make itself greater. (A login's own end does not count: people make tokens to outlast it.)
+    """
     asked = role or by.role
     if not by.role.includes(asked):
         raise TokenRoleTooHigh(asked=asked.value, role=by.role.value)
@@ -157,8 +159,10 @@ async def create_token(
     twin = select(Token.id).where(Token.user_id == user.id, Token.kind == TokenKind.API, Token.name == name)
     if await session.scalar(twin) is not None:
         raise TokenNameTaken(name=name)
-    token, secret = _make(user, TokenKind.API, name, narrower(asked, user.role), expires_at, at)
     maker = await session.get(Token, by.token_id)
+    if maker is not None and maker.kind is TokenKind.API and maker.expires_at is not None:
+        expires_at = min(expires_at or maker.expires_at, maker.expires_at)
+    token, secret = _make(user, TokenKind.API, name, narrower(asked, user.role), expires_at, at)
     token.scopes = [*(maker.scopes if maker else []), *([scope] if scope else [])]
     session.add(token)
     await session.flush()
