@@ -45,10 +45,11 @@ class OidcServer:
 
 
 @contextmanager
-def running_provider(directory: Path) -> Iterator[OidcServer]:
+def running_provider(directory: Path, port: int = 0, brain_port: int = 0) -> Iterator[OidcServer]:
+    """On free ports unless they are given."""
     ensure_installed()
-    port, brain_port = free_port(), free_port()
-    server = OidcServer(f"http://127.0.0.1:{port}", brain_port)
+    port = port or free_port()
+    server = OidcServer(f"http://127.0.0.1:{port}", brain_port or free_port())
     environment = {
         "PORT": str(port),
         "REDIRECT": f"{server.brain_url}/api/v1/oidc/callback",

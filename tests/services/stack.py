@@ -94,7 +94,7 @@ class Stack:
         if not self.token:
             self.log_in()
         if not (self.directory / "node" / "node.json").exists():
-            self._join()
+            self.join("node-1", HYTOPUS_NODE__DATA_DIR=str(self.directory / "node"))
         self.start_node()
 
     def start_brain(self) -> None:
@@ -220,18 +220,22 @@ class Stack:
         password = json.loads(self.known.read_text())["password"]
         self.token = checked(self.api.post("login", json={"name": "admin", "password": password}))["token"]
 
-    def _join(self) -> None:
-        token = self.post("nodes/join-tokens", {"node_name": "node-1"})["token"]
+    def join(self, name: str, **environment: str) -> str:
+        """Let a node of this name join, by default one that nobody starts; its id."""
+        directory = {"HYTOPUS_NODE__DATA_DIR": str(self.directory / name)}
+        token = self.post("nodes/join-tokens", {"node_name": name})["token"]
         url = json.loads(self.known.read_text())["url"]
         done = subprocess.run(
-            [sys.executable, "-m", "hytopus.cli", "node", "join", url, token, "--name", "node-1"],
+            [sys.executable, "-m", "hytopus.cli", "node", "join", url, token, "--name", name],
             check=False,
             capture_output=True,
             text=True,
             timeout=60,
-            env=self.node.environment,
+            env={**self.node.environment, **directory, **environment},
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        node_id: str = self.get(f"nodes/{name}")["id"]
+        return node_id
 
 
 def checked(answer: httpx2.Response) -> Any:

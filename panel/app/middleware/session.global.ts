@@ -12,6 +12,7 @@ export default defineNuxtRouteMiddleware(async (to) => {
     }
   }
   if (session.me.value?.must_enrol) return to.path === '/settings/security' ? undefined : navigateTo('/settings/security')
-  if (to.meta.least && !session.can(to.meta.least)) return navigateTo('/')
+  const allowed = to.meta.everything ? session.canEverywhere : session.can
+  if (!allowed(to.meta.least ?? 'viewer')) return navigateTo('/')
   await useLive().connectLive().catch(() => undefined)
 })

@@ -31,3 +31,8 @@ export function problemOf(error: unknown): ApiProblem {
 function isProblem(value: unknown): value is Problem {
   return typeof value === 'object' && value !== null && 'code' in value && typeof value.code === 'string'
 }
+
+/** What is wrong with which field, as forms take it. */
+export function fieldErrors(problem: ApiProblem): { name: string, message: string }[] {
+  return Object.entries(problem.fields).map(([name, message]) => ({ name, message }))
+}

@@ -15,15 +15,22 @@ from tests.e2e.panel.content import create_running, push_layers
 from tests.e2e.panel.visits import Panel
 from tests.services import chromium
 from tests.services.cable import Cable
+from tests.services.ports import free_port
 from tests.services.seaweed import S3
 from tests.services.stack import Stack
 
 
 @pytest.fixture(scope="package")
-def program(stack: Stack, s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def provider_port() -> int:
+    """Where the browser finds the provider of single sign-on, if a test runs one."""
+    return free_port()
+
+
+@pytest.fixture(scope="package")
+def program(stack: Stack, s3: S3, provider_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Debian's Chromium in a network of its own: it drops its requests whenever an engine adds an interface."""
     directory = tmp_path_factory.mktemp("chromium")
-    cable = Cable(directory, [stack.brain_ports[0], urlsplit(s3.endpoint).port or 80])
+    cable = Cable(directory, [stack.brain_ports[0], urlsplit(s3.endpoint).port or 80, provider_port])
     command = cable.within([str(chromium.ensure_installed())])
     script = directory / "chromium"
     script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')

@@ -17,6 +17,7 @@ from tests.e2e.panel.content import create_running, push_layers
 from tests.e2e.panel.visits import Panel, Theme, places, settle
 from tests.services import chromium, docker
 from tests.services.stack import Stack
+from tests.services.waiting import eventually_sync
 
 OUT: Final = Path(__file__).parents[3] / "panel" / "screenshots"
 LOOKS: Final[dict[str, tuple[Theme, str, bool]]] = {
@@ -49,7 +50,7 @@ def main(wanted: Collection[str]) -> None:
 
 
 def fill(stack: Stack, directory: Path) -> None:
-    """Servers that run, one that waits, one that has failed."""
+    """Servers that run, one that waits, one that has failed, a node that is away, and a backup."""
     stack.cli("game", "build", "stand-in")
     push_layers(stack, directory / "layers")
     for prefix in ("lobby", "survival", "creative"):
@@ -58,6 +59,10 @@ def fill(stack: Stack, directory: Path) -> None:
     stack.post("instances", {"name": "giant", "layers": layers, "variables": variables, "memory_mb": 900_000})
     fault = {**variables, "BEHAVIOUR": "ExitAtOnce", "VALUE": "2"}
     stack.post("instances", {"name": "crashing", "layers": layers, "variables": fault})
+    stack.join("node-2")
+    stack.post("backups")
+    eventually_sync(lambda: stack.get("backups")["items"], timeout=60, what="a backup")
+    eventually_sync(lambda: stack.instance("crashing")["state"] == "failed", timeout=60, what="one to fail")
 
 
 def take(panel: Panel, wanted: Collection[str] = ()) -> None:

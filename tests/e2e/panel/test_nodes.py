@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from playwright.sync_api import expect
 
@@ -39,8 +41,18 @@ def test_a_drain_stops_every_server_and_is_lifted_again(panel: Panel) -> None:
     with panel.visit("operator", f"/nodes/{node}") as page:
         page.locator("[data-node-actions]").click()
         page.get_by_role("menuitem", name="Drain").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("radio", name="Stop and move").click()
+        expect(dialog).to_contain_text("nothing could be moved")
+        dialog.get_by_role("radio", name="Kill at once").click()
+        expect(dialog.get_by_label("Deadline in minutes")).to_have_count(0)
+        dialog.get_by_role("radio", name="Stop", exact=True).click()
+        dialog.get_by_label("Deadline in minutes").fill("3")
         page.locator("[data-drain]").click()
         expect(page.get_by_text("Drained: nothing runs here any more")).to_be_visible(timeout=60_000)
+        expect(page.locator("[data-staying]")).to_contain_text(name)
+        drained = panel.stack.get(f"nodes/{node}")["drain"]
+        assert (drained["move"], drained["force"], drained["done"]) == (False, False, True)
         assert panel.stack.instance(name)["state"] == "stopped"
         page.locator("[data-node-actions]").click()
         page.get_by_role("menuitem", name="Lift the drain").click()
@@ -55,3 +67,20 @@ def test_a_join_command_is_made_for_a_new_machine(panel: Panel) -> None:
         command = page.locator("[data-join-command]")
         expect(command).to_contain_text("hytopus node join http")
         expect(command).to_contain_text("--name node-2")
+
+
+def test_a_node_that_will_not_come_back_is_declared_lost(panel: Panel) -> None:
+    node = panel.stack.join(f"gone-{uuid4().hex[:6]}")
+    with panel.visit("operator", f"/nodes/{node}") as page:
+        page.locator("[data-node-actions]").click()
+        page.get_by_role("menuitem", name="Declare lost").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("begin anew elsewhere")
+        page.locator("[data-off]").click()
+        expect(dialog.get_by_role("alert")).to_contain_text("the same world runs twice")
+        page.locator("[data-lost]").click()
+        expect(page.locator("[data-declared-lost]")).to_contain_text("The machine is off")
+    found = panel.stack.get(f"nodes/{node}")
+    assert found["off"]
+    assert found["lost_at"]
+    panel.stack.delete(f"nodes/{node}")

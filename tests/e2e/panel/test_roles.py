@@ -11,8 +11,9 @@ from tests.e2e.panel.visits import PASSWORD, ROLES, Panel, fill_in, until_live
 
 pytestmark = [pytest.mark.docker, pytest.mark.s3, pytest.mark.timeout(120)]
 
-FOR_ADMINS = ("Audit log", "Users")
-FOR_EVERYBODY = ("Dashboard", "Instances", "Nodes", "Templates", "Crashes", "Events", "Settings")
+FOR_ADMINS = ("Backups", "Audit log", "Users")
+FOR_OPERATORS = ("Doctor",)
+FOR_EVERYBODY = ("Dashboard", "Instances", "Nodes", "Templates", "Crashes", "Events", "Brains", "Settings")
 
 
 def _links(page: Page) -> set[str]:
@@ -24,8 +25,9 @@ def test_each_role_signs_in_and_finds_what_is_for_it(panel: Panel, running: str,
     with panel.visit(None, "/login") as page:
         fill_in(page, f"the-{role}")
         until_live(page)
-        assert _links(page) == {*FOR_EVERYBODY, *(FOR_ADMINS if role == "admin" else ())}
         may_steer = role != "viewer"
+        more = (FOR_OPERATORS if may_steer else (), FOR_ADMINS if role == "admin" else ())
+        assert _links(page) == {*FOR_EVERYBODY, *more[0], *more[1]}
         page.goto(f"{panel.url}/instances")
         expect(page.get_by_text(running)).to_be_visible()
         assert page.get_by_role("link", name="New instance").first.is_visible() == may_steer

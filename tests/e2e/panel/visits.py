@@ -145,23 +145,31 @@ def places(stack: Stack) -> dict[str, str]:
     """Every page by its name: the fixed ones, and one of each noun there is."""
     instances = stack.get("instances", limit=50)["items"]
     running = next((each["id"] for each in instances if each["state"] == "running"), None)
+    failed = next((each["id"] for each in instances if each["state"] == "failed"), None)
     waiting = next((each["id"] for each in instances if each["state"] == "requested"), None)
     templates = [each["id"] for each in stack.get("templates")["items"]]
     nodes = [each["id"] for each in stack.get("nodes")["items"]]
-    tabs = ("overview", "console", "logs", "files", "placement", "settings")
+    gone = next((each["id"] for each in stack.get("nodes")["items"] if each["state"] == "offline"), None)
+    tabs = ("overview", "console", "logs", "files", "crashes", "placement", "settings")
     return {
         "dashboard": "/",
         "instances": "/instances",
         "instance-new": f"/instances/new?layer={templates[0]}" if templates else "/instances/new",
         **({f"instance-{tab}": f"/instances/{running}?tab={tab}" for tab in tabs} if running else {}),
+        **({"instance-failed": f"/instances/{failed}?tab=crashes"} if failed else {}),
         **({"instance-waiting": f"/instances/{waiting}?tab=placement"} if waiting else {}),
         "nodes": "/nodes",
         "node-join": "/nodes?join=1",
         **({"node": f"/nodes/{nodes[0]}"} if nodes else {}),
+        **({"node-offline": f"/nodes/{gone}"} if gone else {}),
         "templates": "/templates",
         "template-upload": "/templates?upload=1",
         **({"template": f"/templates/{templates[0]}"} if templates else {}),
+        "crashes": "/crashes",
         "events": "/events",
+        "doctor": "/doctor",
+        "brains": "/brains",
+        "backups": "/backups",
         "audit": "/audit",
         "users": "/users",
         "settings": "/settings",

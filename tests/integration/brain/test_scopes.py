@@ -13,7 +13,9 @@ import pytest
 
 from hytopus.brain.accounts.permissions import TABLE, open_to_scoped
 from hytopus.brain.accounts.roles import Role
+from hytopus.brain.crashes.api import router as crashes
 from hytopus.brain.db.engine import Database
+from hytopus.brain.history.api import router as history
 from hytopus.brain.http.routing import mounted_routes
 from hytopus.brain.instances.api import router as instances
 from hytopus.brain.instances.inspect_api import router as inspection
@@ -42,7 +44,7 @@ async def api(database: Database) -> AsyncIterator[Api]:
         "reach": answering,
     }
     await add(database, *make_template(**RULES))
-    routers = (instances, inspection, streams, nodes, overview)
+    routers = (instances, inspection, streams, nodes, overview, history, crashes)
     async with open_world(database, MemoryStore(clock), clock, more=routers, extra=extra) as world:
         yield await _network(Api(world, presence, answering))
 
@@ -110,6 +112,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "/instances/{instance}/console": {"line": "stop"},
     "/nodes/{node}/dev-mode": {"enabled": True},
 }
+
+
+async def test_charts_and_crashes_are_those_of_the_part(api: Api) -> None:
+    eva = await _user(api.world)
+    history = await eva.get("/history")
+    assert (history.status_code, history.json()["series"]["players"]) == (200, [])
+    assert "api_count" not in history.json()["series"], "answer times are everybody's"
+    assert (await eva.get("/crashes")).json()["items"] == (await eva.get("/crashes/groups")).json()["items"] == []
 
 
 async def test_what_concerns_everybody_is_refused(api: Api) -> None:

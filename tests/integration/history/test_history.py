@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +16,10 @@ from hytopus.brain.activity.feed import follow
 from hytopus.brain.activity.models import AuditRecord, Event
 from hytopus.brain.activity.queries import EventFilter
 from hytopus.brain.db.engine import Database
+from hytopus.brain.db.scope import Limit
 from hytopus.brain.history.durations import Durations, watch_events
 from hytopus.brain.history.models import COARSE, FINE, InstanceHistory, NodeHistory
+from hytopus.brain.history.part import part_history
 from hytopus.brain.history.prune import ROWS, prune
 from hytopus.brain.history.queries import Window, fleet_history, instance_history, node_history
 from hytopus.brain.history.recorder import PATIENCE_S, Recorder
@@ -24,10 +27,11 @@ from hytopus.brain.history.schemas import HistoryOut, Range
 from hytopus.brain.history.settings import HistorySettings
 from hytopus.brain.history.sums import Span
 from hytopus.brain.history.writer import batches, write
+from hytopus.brain.instances.reach import narrowed
 from hytopus.brain.nodes.presence import LOAD, Elsewhere
 from hytopus.wire.messages import Heartbeat, InstanceUsage, NodeLoad, NodeStatus
 from tests.harness.brain import Brain
-from tests.harness.factories import add, make_node
+from tests.harness.factories import add, make_instance, make_node
 
 USAGE = InstanceUsage("i1", 50.5, 300, 4, 1000, 2000)
 
@@ -80,6 +84,32 @@ async def test_heartbeats_become_one_row_for_each_span(database: Database) -> No
         of_instance = await instance_history(session, "i1", Window.of(Range.DAY, brain.clock.now()))
     assert of_instance.series["cpu_percent"] == [50.5, 50.5]
     assert of_instance.series["network_out"] == [2000, 2000]
+
+
+async def test_whoever_sees_a_part_is_told_of_that_part(database: Database) -> None:
+    brain = Listening(database)
+    nodes = [make_node(id=name, region=region, memory_mb=4000) for name, region in (("n1", "eu"), ("n2", "us"))]
+    await add(database, *nodes, make_instance(id="i1", region="eu"), make_instance(id="i2", region="us"))
+    other = replace(USAGE, instance_id="i2", players=9)
+    for _ in range(2):
+        brain.hears("n1", beat(10, memory_used_mb=1000))
+        brain.hears("n2", Heartbeat("", False, NodeLoad(cpu_percent=90, memory_used_mb=4000), (other,)))
+    await brain.passes(FINE + PATIENCE_S)
+
+    async def seen(*regions: str) -> dict[str, list[float | None]]:
+        scoped = narrowed(database, (Limit.of({"regions": regions}),))
+        async with scoped.read() as session:
+            return (await part_history(session, Window.of(Range.DAY, brain.clock.now()))).series
+
+    assert await seen("eu") == {
+        "cpu_percent": [10],
+        "instances.running": [1],
+        "memory_percent": [25],
+        "players": [4],
+    }
+    both = await seen("eu", "us")
+    assert (both["cpu_percent"], both["instances.running"], both["players"]) == ([50], [2], [13])
+    assert await seen("nowhere") == {name: [] for name in both}
 
 
 async def test_brains_that_share_a_database_add_up_without_counting_twice(database: Database) -> None:

@@ -1,7 +1,18 @@
 /** The audit log, newest first. */
 import { listAudit, type AuditOut } from '~/api'
 
-export function useAudit(filter: { actor: string, action: string, target: string, outcome: string }) {
+export interface AuditFilter { actor: string, action: string, target: string, outcome: string }
+
+export function auditQuery(filter: AuditFilter) {
+  return {
+    actor: filter.actor || undefined,
+    action: filter.action || undefined,
+    target: filter.target || undefined,
+    outcome: filter.outcome === 'any' ? undefined : filter.outcome,
+  }
+}
+
+export function useAudit(filter: AuditFilter) {
   const records = shallowRef<AuditOut[]>([])
   const cursor = ref<string | null>(null)
   const loading = ref(false)
@@ -13,14 +24,7 @@ export function useAudit(filter: { actor: string, action: string, target: string
     loading.value = true
     try {
       const page = await ask(listAudit({
-        query: {
-          limit: 200,
-          cursor: from,
-          actor: filter.actor || undefined,
-          action: filter.action || undefined,
-          target: filter.target || undefined,
-          outcome: filter.outcome === 'any' ? undefined : filter.outcome,
-        },
+        query: { limit: 200, cursor: from, ...auditQuery(filter) },
       }))
       if (mine !== turn) return
       records.value = from ? [...records.value, ...page.items] : page.items

@@ -4,8 +4,9 @@ import type { HistoryOut } from '~/api'
 export function useHistory(
   read: (range: TimeRange) => Promise<HistoryOut>,
   live?: (frame: LoadFrame) => Record<string, number> | undefined,
+  first: TimeRange = '1h',
 ) {
-  const range = ref<TimeRange>('1h')
+  const range = ref<TimeRange>(first)
   const history = shallowRef<HistoryOut | null>(null)
   const problem = shallowRef<ApiProblem | null>(null)
   let asked = 0

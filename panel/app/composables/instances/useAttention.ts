@@ -1,5 +1,5 @@
-/** Instances and nodes that need a person. */
-import type { InstanceSummary, NodeOut, ProblemOut } from '~/api'
+/** What needs a person: instances, nodes, and the worst that the doctor finds. */
+import type { FindingOut, InstanceSummary, NodeOut, ProblemOut } from '~/api'
 
 export interface Attention {
   id: string
@@ -7,7 +7,8 @@ export interface Attention {
   to: string
   icon: string
   tone: 'error' | 'warning'
-  since: string
+  /** Nobody knows since when the doctor's findings hold. */
+  since?: string
   problem?: ProblemOut
   said?: { title: string, remedy: string }
 }
@@ -20,6 +21,8 @@ export function useAttention() {
   const instances = useInstances()
   const nodes = useNodes()
   const { now } = useFormat()
+  const { diagnosis } = useDoctor()
+  const text = useFindingText()
 
   function ofNode(node: NodeOut): Attention | undefined {
     if (node.state === 'online' && node.load?.engine_up !== false) return undefined
@@ -50,7 +53,23 @@ export function useAttention() {
     }
   }
 
-  return computed(() => [...nodes.rows.value.map(ofNode), ...instances.rows.value.map(ofInstance)]
+  function ofFinding(finding: FindingOut): Attention {
+    const { subject, what, remedy } = text(finding)
+    return {
+      id: `${finding.code} ${finding.subject}`,
+      name: subject,
+      to: findingPage(finding) ?? '/doctor',
+      icon: 'i-lucide-stethoscope',
+      tone: finding.severity === 'error' ? 'error' : 'warning',
+      said: { title: what, remedy },
+    }
+  }
+
+  return computed(() => [
+    ...nodes.rows.value.map(ofNode),
+    ...instances.rows.value.map(ofInstance),
+    ...worstFindings(diagnosis.value?.findings ?? []).map(ofFinding),
+  ]
     .filter(each => each !== undefined)
-    .sort((a, b) => a.tone.localeCompare(b.tone) || (a.since < b.since ? 1 : -1)))
+    .sort((a, b) => a.tone.localeCompare(b.tone) || (b.since ?? '').localeCompare(a.since ?? '')))
 }

@@ -1,5 +1,5 @@
 /** The instance somebody is putting together, and what the Brain says of it before it exists. */
-import { createInstance, previewInstance, type CreateInstance, type InstanceOut, type PreviewInstance, type PreviewOut } from '~/api'
+import { createInstance, previewInstance, type CreateInstance, type InstanceOut, type PreviewInstance } from '~/api'
 
 export interface DraftLayer {
   id: string
@@ -22,17 +22,18 @@ export interface Draft {
   environment: string
   dev: boolean
   autostart: boolean
+  policy: Policy
 }
 
 const NAME = /^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$/
 
 export function emptyDraft(): Draft {
-  return { name: '', layers: [], game: '', variables: {}, ports: {}, region: '', tags: [], node: '', environment: '', dev: false, autostart: true }
+  return { name: '', layers: [], game: '', variables: {}, ports: {}, region: '', tags: [], node: '', environment: '', dev: false, autostart: true, policy: emptyPolicy() }
 }
 
 /** What is sent: empty fields mean "not given". */
 export function draftBody(draft: Draft): CreateInstance {
-  const { name, layers, game, variables, ports, memory_mb, cpus, disk_mb, region, tags, node, environment, dev, autostart } = draft
+  const { name, layers, game, variables, ports, memory_mb, cpus, disk_mb, region, tags, node, environment, dev, autostart, policy } = draft
   return {
     name,
     layers: layers.map(layer => (layer.version ? `${layer.id}@${layer.version}` : layer.id)),
@@ -48,40 +49,22 @@ export function draftBody(draft: Draft): CreateInstance {
     environment: environment || null,
     dev,
     autostart,
+    ...policyBody(policy),
   }
 }
 
 /** The same without what only a creation takes. */
 export function previewBody(draft: Draft): PreviewInstance {
-  const { name: _name, environment: _environment, autostart: _autostart, metadata: _metadata, ...body } = draftBody(draft)
-  return body
+  const { layers, game, variables, ports, memory_mb, cpus, disk_mb, region, tags, node, dev } = draftBody(draft)
+  return { layers, game, variables, ports, memory_mb, cpus, disk_mb, region, tags, node, dev }
 }
 
 export function useDraft() {
   const draft = reactive(emptyDraft())
-  const preview = shallowRef<PreviewOut | null>(null)
-  const problem = shallowRef<ApiProblem | null>(null)
-  const looking = ref(false)
-  let asked = 0
+  const asked = () => (draft.layers.length ? previewBody(draft) : null)
+  const { answer: preview, problem, looking, look, settle } = useLatest(asked, body => ask(previewInstance({ body })))
   /** The same creation sent twice, after a lost answer, makes one instance. */
   let key = newKey()
-
-  async function look(): Promise<void> {
-    const turn = ++asked
-    const body = previewBody(draft)
-    if (!body.layers.length) return void (preview.value = null)
-    looking.value = true
-    try {
-      const answer = await ask(previewInstance({ body }))
-      if (turn !== asked) return
-      preview.value = answer
-      problem.value = null
-    } catch (error) {
-      if (turn === asked) problem.value = problemOf(error)
-    } finally {
-      if (turn === asked) looking.value = false
-    }
-  }
 
   watchDebounced(draft, () => void look(), { debounce: 350, deep: true })
   watch(draft, () => (key = newKey()), { deep: true })
@@ -89,7 +72,12 @@ export function useDraft() {
   const nameWrong = computed(() => draft.name !== '' && !NAME.test(draft.name))
   /** Variables that must be given and are not. */
   const missing = computed(() => preview.value?.missing.filter(name => !draft.variables[name]) ?? [])
-  const ready = computed(() => NAME.test(draft.name) && draft.layers.length > 0 && missing.value.length === 0)
+
+  /** Whether it can be sent: only what the Brain has looked at, as it is now, and found complete. */
+  async function ready(): Promise<boolean> {
+    if (!NAME.test(draft.name) || !draft.layers.length) return false
+    return await settle() && missing.value.length === 0
+  }
 
   async function create(): Promise<InstanceOut> {
     return await ask(createInstance({ body: draftBody(draft), headers: { 'Idempotency-Key': key } }))

@@ -7,18 +7,30 @@ interface Place {
   icon: string
   to: string
   least?: Role
+  /** Nothing for those who are limited to regions and tags. */
+  everything?: boolean
 }
 
-export const PLACES: Place[] = [
-  { key: 'dashboard', icon: 'i-lucide-layout-dashboard', to: '/' },
-  { key: 'instances', icon: 'i-lucide-gamepad-2', to: '/instances' },
-  { key: 'nodes', icon: 'i-lucide-server', to: '/nodes' },
-  { key: 'templates', icon: 'i-lucide-layers', to: '/templates' },
-  { key: 'crashes', icon: 'i-lucide-bomb', to: '/crashes' },
-  { key: 'events', icon: 'i-lucide-activity', to: '/events' },
-  { key: 'audit', icon: 'i-lucide-scroll-text', to: '/audit', least: 'admin' },
-  { key: 'users', icon: 'i-lucide-users', to: '/users', least: 'admin' },
-  { key: 'settings', icon: 'i-lucide-settings', to: '/settings' },
+/** In groups, as the sidebar shows them. */
+export const PLACES: Place[][] = [
+  [
+    { key: 'dashboard', icon: 'i-lucide-layout-dashboard', to: '/' },
+    { key: 'instances', icon: 'i-lucide-gamepad-2', to: '/instances' },
+    { key: 'nodes', icon: 'i-lucide-server', to: '/nodes' },
+    { key: 'templates', icon: 'i-lucide-layers', to: '/templates' },
+  ],
+  [
+    { key: 'crashes', icon: 'i-lucide-bomb', to: '/crashes' },
+    { key: 'events', icon: 'i-lucide-activity', to: '/events' },
+    { key: 'doctor', icon: 'i-lucide-stethoscope', to: '/doctor', least: 'operator', everything: true },
+  ],
+  [
+    { key: 'brains', icon: 'i-lucide-brain', to: '/brains', everything: true },
+    { key: 'backups', icon: 'i-lucide-archive', to: '/backups', least: 'admin', everything: true },
+    { key: 'audit', icon: 'i-lucide-scroll-text', to: '/audit', least: 'admin', everything: true },
+    { key: 'users', icon: 'i-lucide-users', to: '/users', least: 'admin', everything: true },
+  ],
+  [{ key: 'settings', icon: 'i-lucide-settings', to: '/settings' }],
 ]
 
 export function useNavigation(searching: Ref<boolean>) {
@@ -29,14 +41,15 @@ export function useNavigation(searching: Ref<boolean>) {
   const templates = useTemplates()
   const commands = useCommands()
 
-  const places = computed(() => PLACES.filter(place => session.can(place.least ?? 'viewer')))
+  const open = (place: Place) => (place.everything ? session.canEverywhere : session.can)(place.least ?? 'viewer')
+  const places = computed(() => PLACES.map(group => group.filter(open)).filter(group => group.length))
 
-  const links = computed<NavigationMenuItem[]>(() => places.value.map(place => ({
+  const links = computed<NavigationMenuItem[][]>(() => places.value.map(group => group.map(place => ({
     label: t(`nav.${place.key}`),
     icon: place.icon,
     to: place.to,
     exact: place.to === '/',
-  })))
+  }))))
 
   /** Made only while somebody searches: thousands of entries would otherwise be made anew with every change. */
   const groups = computed<CommandPaletteGroup<CommandPaletteItem>[]>(() => !searching.value
@@ -45,7 +58,7 @@ export function useNavigation(searching: Ref<boolean>) {
         {
           id: 'places',
           label: t('search.places'),
-          items: places.value.map(place => ({ label: t(`nav.${place.key}`), icon: place.icon, onSelect: () => void navigateTo(place.to) })),
+          items: places.value.flat().map(place => ({ label: t(`nav.${place.key}`), icon: place.icon, onSelect: () => void navigateTo(place.to) })),
         },
         { id: 'commands', label: t('search.commands'), items: commands.value },
         {

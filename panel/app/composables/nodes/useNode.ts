@@ -1,5 +1,5 @@
 /** One node, and what can be done with it. */
-import { cordonNode, drainNode, purgeNode, removeNode, setDevMode, uncordonNode, undrainNode } from '~/api'
+import { cordonNode, declareNodeLost, drainNode, purgeNode, removeNode, setDevMode, uncordonNode, undrainNode, type DrainNode } from '~/api'
 
 export function useNode(reference: string) {
   const { t } = useI18n()
@@ -25,9 +25,8 @@ export function useNode(reference: string) {
   const uncordon = () => run(() => ask(uncordonNode({ path: path.value })), t('nodes.did.uncordon'))
   const undrain = () => run(() => ask(undrainNode({ path: path.value })), t('nodes.did.undrain'))
 
-  async function drain(seconds: number) {
-    await run(() => ask(drainNode({ path: path.value, body: { deadline_s: seconds } })), t('nodes.did.drain'))
-  }
+  const drain = (how: DrainNode) => run(() => ask(drainNode({ path: path.value, body: how })), t('nodes.did.drain'))
+  const lose = (off: boolean) => run(() => ask(declareNodeLost({ path: path.value, body: { off } })), t('nodes.did.lost'))
 
   async function purge(templateId: string, version: string) {
     await tell.tryTo(async () => {
@@ -53,5 +52,5 @@ export function useNode(reference: string) {
     }
   }
 
-  return { node, dev, cordon, uncordon, drain, undrain, purge, remove }
+  return { node, dev, cordon, uncordon, drain, undrain, lose, purge, remove }
 }

@@ -147,9 +147,15 @@ BEFORE_ENROLMENT: Final = frozenset(
 _OWN: Final = ("/logout", "/me", "/oidc/logout")
 _SHARED: Final = frozenset(
     {
+        ("GET", "/crashes"),
+        ("GET", "/crashes/groups"),
+        ("GET", "/crashes/{crash}"),
+        ("GET", "/crashes/{crash}/bundle"),
+        ("GET", "/crashes/{crash}/log"),
         ("GET", "/events"),
         ("GET", "/games"),
         ("GET", "/games/{name}"),
+        ("GET", "/history"),
         ("GET", "/instances"),
         ("POST", "/instances"),
         ("GET", "/nodes"),

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query, Request
 
 from hytopus.brain.history import queries
+from hytopus.brain.history.part import part_history
 from hytopus.brain.history.queries import Window
 from hytopus.brain.history.recorder import Recorder
 from hytopus.brain.history.schemas import HistoryOut, Range
-from hytopus.brain.http.dependencies import ClockDep, ReadDep
+from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, ReadDep
+from hytopus.brain.http.edge import edge_of
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
 from hytopus.brain.instances.errors import InstanceNotFound
@@ -41,9 +43,14 @@ RecorderDep = Annotated[Recorder, Depends(_recorder)]
 
 
 @router.get("/history")
-async def get_history(session: ReadDep, window: WindowDep) -> HistoryOut:
-    """The fleet over time: instances and nodes by state, players, slots, load, start times and API latency."""
-    return await queries.fleet_history(session, window)
+async def get_history(request: Request, database: DatabaseDep, window: WindowDep) -> HistoryOut:
+    """The fleet over time: instances and nodes by state, players, slots, load, start times and API latency.
+
+    Whoever may see a part only is told of that part: running instances, players and load.
+    """
+    everything = database is edge_of(request).database
+    async with database.read() as session:
+        return await (queries.fleet_history if everything else part_history)(session, window)
 
 
 @router.get("/nodes/{node}/history", responses=problems(NodeNotFound))

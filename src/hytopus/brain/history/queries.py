@@ -57,7 +57,7 @@ async def node_history(session: AsyncSession, node_id: str, window: Window, rece
     rows = await _rows(session, NodeHistory, window, NodeHistory.node_id == node_id)
     names = (*_NODE, "cpu_percent_max", *_NODE_COUNTED)
     points = [(row.at, _averages(row, _NODE) | {name: getattr(row, name) for name in _NODE_COUNTED}) for row in rows]
-    return _shown(window, names, _with_recent(points, recent, NODE_RECENT, window))
+    return shown(window, names, _with_recent(points, recent, NODE_RECENT, window))
 
 
 async def instance_history(
@@ -66,7 +66,7 @@ async def instance_history(
     rows = await _rows(session, InstanceHistory, window, InstanceHistory.instance_id == instance_id)
     points = [(row.at, _averages(row, _INSTANCE)) for row in rows]
     names = (*_INSTANCE, "cpu_percent_max")
-    return _shown(window, names, _with_recent(points, recent, INSTANCE_RECENT, window))
+    return shown(window, names, _with_recent(points, recent, INSTANCE_RECENT, window))
 
 
 async def fleet_history(session: AsyncSession, window: Window) -> HistoryOut:
@@ -78,7 +78,7 @@ async def fleet_history(session: AsyncSession, window: Window) -> HistoryOut:
         for kind, counts in kinds.items():
             found.setdefault(at, {}).update(_percentiles(kind, counts))
     points = sorted(found.items())
-    return _shown(window, sorted({name for _, values in points for name in values}), points)
+    return shown(window, sorted({name for _, values in points for name in values}), points)
 
 
 def _percentiles(kind: str, counts: Mapping[int, int]) -> dict[str, float]:
@@ -119,7 +119,7 @@ def _with_recent(points: list[Point], recent: Recent | None, names: Sequence[str
     return [point for point in points if point[0] + window.step <= lately[0][0]] + lately
 
 
-def _shown(window: Window, names: Iterable[str], points: Sequence[Point]) -> HistoryOut:
+def shown(window: Window, names: Iterable[str], points: Sequence[Point]) -> HistoryOut:
     fine = any(after[0] - before[0] < window.step for before, after in pairwise(points))
     return HistoryOut(
         since=window.since,
