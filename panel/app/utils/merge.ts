@@ -18,6 +18,7 @@ export function disputed<T extends object>(typed: T, before: T, now: T): (keyof 
   return keys.filter(key => !same(typed[key], before[key]) && !same(before[key], now[key]) && !same(typed[key], now[key]))
 }
 
+/** A field that somebody has emptied is like one that never held anything. */
 export function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
+  return JSON.stringify(a ?? null) === JSON.stringify(b ?? null)
 }

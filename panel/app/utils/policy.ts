@@ -42,7 +42,7 @@ export function policyOf(instance: Pick<InstanceOut, 'restart_choice' | 'persist
 
 /** What it wants otherwise than its game; empty where it wants nothing else. */
 export function restartChoice(policy: Policy): RestartChoice {
-  const given = RESTART_NUMBERS.map(({ name }) => [name, policy[name]] as const).filter(([, value]) => value !== undefined)
+  const given = RESTART_NUMBERS.map(({ name }) => [name, policy[name]] as const).filter(([, value]) => value != null)
   return { ...(policy.on ? { on: policy.on } : {}), ...Object.fromEntries(given) }
 }
 

@@ -2,12 +2,12 @@
 import { computed, ref, shallowRef, type ShallowRef } from 'vue'
 import { problemOf, type ApiProblem } from '../../utils/problem'
 
-interface Part<F> { files: F[], next: string | null }
+interface Part { files: unknown[], next: string | null }
 
 /** `read` gets where the part before ended; empty for the first. */
-export function useParts<F, P extends Part<F>>(read: (after: string) => Promise<P>) {
+export function useParts<P extends Part>(read: (after: string) => Promise<P>) {
   const first: ShallowRef<P | null> = shallowRef(null)
-  const files: ShallowRef<F[]> = shallowRef([])
+  const files: ShallowRef<P['files'][number][]> = shallowRef([])
   const next = ref<string | null>(null)
   const loading = ref(false)
   const problem = shallowRef<ApiProblem | null>(null)

@@ -68,6 +68,7 @@ export function useDraft() {
 
   watchDebounced(draft, () => void look(), { debounce: 350, deep: true })
   watch(draft, () => (key = newKey()), { deep: true })
+  watch(useSession().expired, expired => !expired && void look())
 
   const nameWrong = computed(() => draft.name !== '' && !NAME.test(draft.name))
   /** Variables that must be given and are not. */

@@ -7,14 +7,14 @@ export function useCommands() {
   const mode = useColorMode()
   const session = useSession()
 
+  const offered = [
+    { label: 'instances.new.title', icon: 'i-lucide-plus', page: '/instances/new', may: () => session.can('operator'), kbds: ['c'] },
+    { label: 'templates.upload.title', icon: 'i-lucide-upload', page: '/templates?upload=1', may: () => session.canEverywhere('operator'), kbds: [] },
+    { label: 'nodes.join.title', icon: 'i-lucide-server', page: '/nodes?join=1', may: () => session.canEverywhere('admin'), kbds: [] },
+  ]
+
   return computed<CommandPaletteItem[]>(() => [
-    ...(session.can('operator')
-      ? [
-          { label: t('instances.new.title'), icon: 'i-lucide-plus', onSelect: () => void navigateTo('/instances/new'), kbds: ['c'] },
-          { label: t('templates.upload.title'), icon: 'i-lucide-upload', onSelect: () => void navigateTo('/templates?upload=1') },
-          { label: t('nodes.join.title'), icon: 'i-lucide-server', onSelect: () => void navigateTo('/nodes?join=1') },
-        ]
-      : []),
+    ...offered.filter(each => each.may()).map(each => ({ ...each, label: t(each.label), onSelect: () => void navigateTo(each.page) })),
     {
       label: mode.value === 'dark' ? t('search.light') : t('search.dark'),
       icon: mode.value === 'dark' ? 'i-lucide-sun' : 'i-lucide-moon',

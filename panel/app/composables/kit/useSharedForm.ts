@@ -10,7 +10,7 @@ export function useSharedForm<T extends object>(shown: () => T) {
 
   watch(shown, (now) => {
     const typed = { ...toRaw(state) }
-    const both = new Set([...conflicts.value, ...disputed(typed, base.value, now)])
+    const both = new Set<keyof T>([...conflicts.value, ...disputed(typed, base.value, now)])
     Object.assign(state, rebased(typed, base.value, now))
     base.value = now
     const left = changesOf(typed, now)
