@@ -18,10 +18,10 @@ pytestmark = [pytest.mark.docker, pytest.mark.s3, pytest.mark.timeout(180)]
 def test_charts_show_what_was_measured(panel: Panel, running: str) -> None:
     instance = panel.stack.instance(running)["id"]
     with panel.visit("viewer", f"/instances/{instance}") as page:
-        chart = page.get_by_role("img", name="Memory used")
+        chart = page.get_by_role("img", name="Memory use")
         expect(chart).to_be_visible(timeout=90_000)  # two measurements, half a minute apart
-        page.get_by_role("button", name="Show “Memory used” as a table").click()
-        table = page.get_by_role("table", name="Memory used")
+        page.get_by_role("button", name="Show “Memory use” as a table").click()
+        table = page.get_by_role("table", name="Memory use")
         expect(table.get_by_role("row").nth(1)).to_contain_text("MiB")
         page.get_by_role("button", name="7 days").click()
         expect(page.get_by_role("button", name="7 days")).to_have_attribute("aria-pressed", "true")

@@ -1,16 +1,16 @@
 /** A form over something that others may change while one types: nothing typed is lost, and nothing of theirs undone. */
-import { reactive, ref, shallowRef, toRaw, watch, type Ref } from 'vue'
+import { reactive, shallowRef, toRaw, watch, type ShallowRef } from 'vue'
 import { changesOf, disputed, rebased } from '../../utils/merge'
 
 export function useSharedForm<T extends object>(shown: () => T) {
   const state = reactive(shown()) as T
   const base = shallowRef(shown())
   /** Fields that both have changed, until they are the same again or sent. */
-  const conflicts = ref([]) as Ref<(keyof T)[]>
+  const conflicts: ShallowRef<(keyof T)[]> = shallowRef([])
 
   watch(shown, (now) => {
     const typed = { ...toRaw(state) }
-    const both = new Set<keyof T>([...conflicts.value, ...disputed(typed, base.value, now)])
+    const both = new Set([...conflicts.value, ...disputed(typed, base.value, now)])
     Object.assign(state, rebased(typed, base.value, now))
     base.value = now
     const left = changesOf(typed, now)
