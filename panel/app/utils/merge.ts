@@ -13,8 +13,8 @@ export function changesOf<T extends object>(typed: T, shown: T): Partial<T> {
 }
 
 /** Fields that somebody touched and that somebody else has changed to something else since. */
-export function disputed<T extends object>(typed: T, before: T, now: T): (keyof T)[] {
-  const keys = Object.keys(now) as (keyof T)[]
+export function disputed<T extends object>(typed: T, before: T, now: T): string[] {
+  const keys = Object.keys(now) as (keyof T & string)[]
   return keys.filter(key => !same(typed[key], before[key]) && !same(before[key], now[key]) && !same(typed[key], now[key]))
 }
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.panel.content import create_running
-from tests.e2e.panel.visits import Panel, axe, settle
+from tests.e2e.panel.visits import Panel, axe, checked, settle
 
 pytestmark = [pytest.mark.docker, pytest.mark.s3, pytest.mark.timeout(180)]
 
@@ -60,7 +60,7 @@ def _unreadable(page: Page) -> list[str]:
 
 
 def _text(panel: Panel, name: str) -> str:
-    text: str = panel.stack.get(f"instances/{name}/files/content?path={PATH}")["text"]
+    text: str = checked(panel.stack.api.get(f"instances/{name}/files/content", params={"path": PATH}))["text"]
     return text
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -18,11 +17,11 @@ pytestmark = [pytest.mark.docker, pytest.mark.s3, pytest.mark.timeout(180)]
 GRANTS = {"builders": {"role": "operator", "regions": ["eu"]}}
 
 
-@pytest.fixture
-def provider(panel: Panel, provider_port: int, tmp_path: Path) -> Iterator[OidcServer]:
+@pytest.fixture(scope="module")
+def provider(panel: Panel, provider_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OidcServer]:
     """The Brain is started again with it, and afterwards without."""
     brain, before = panel.stack.brain, dict(panel.stack.brain.environment)
-    with running_provider(tmp_path, provider_port, panel.stack.brain_ports[0]) as server:
+    with running_provider(tmp_path_factory.mktemp("provider"), provider_port, panel.stack.brain_ports[0]) as server:
         settings = {
             "ISSUER": server.issuer,
             "CLIENT_ID": CLIENT_ID,

@@ -1,4 +1,4 @@
-/** Why an instance can or cannot be somewhere, in the page's language: the Brain's own words where it is English. */
+/** Why an instance can or cannot be somewhere, in the page's language. */
 import type { CheckOut, Explanation } from '~/api'
 
 export function usePlacementText() {
@@ -7,13 +7,12 @@ export function usePlacementText() {
 
   function detail(check: CheckOut): string {
     const key = `placement.says.${check.check}`
-    return locale.value !== 'en' && te(key) ? t(key, { have: named(check.have), need: check.need }) : check.detail
+    return te(key) ? t(key, { have: named(check.have), need: check.need }) : check.detail
   }
 
-  /** How many nodes can take it, or what keeps them from it. */
+  /** How many nodes can take it, or what keeps them from it; where it has its place, the Brain's own words. */
   function summary({ summary: said, node, nodes }: Explanation): string {
-    if (locale.value === 'en' || !te('placement.possible')) return said
-    if (node) return ''
+    if (node || !nodes.length) return locale.value === 'en' ? said : ''
     const possible = nodes.filter(each => each.feasible).length
     if (possible) return t('placement.possible', { count: possible, all: nodes.length })
     const failing = countBy(nodes, each => each.checks.find(check => !check.ok)?.check ?? '')

@@ -1,12 +1,12 @@
 /** A form over something that others may change while one types: nothing typed is lost, and nothing of theirs undone. */
-import { reactive, shallowRef, toRaw, watch, type ShallowRef } from 'vue'
+import { reactive, shallowRef, toRaw, watch } from 'vue'
 import { changesOf, disputed, rebased } from '../../utils/merge'
 
 export function useSharedForm<T extends object>(shown: () => T) {
   const state = reactive(shown()) as T
   const base = shallowRef(shown())
   /** Fields that both have changed, until they are the same again or sent. */
-  const conflicts: ShallowRef<(keyof T)[]> = shallowRef([])
+  const conflicts = shallowRef<string[]>([])
 
   watch(shown, (now) => {
     const typed = { ...toRaw(state) }
