@@ -3,7 +3,7 @@ import type { CheckOut, Explanation } from '~/api'
 
 export function usePlacementText() {
   const { t, te, locale } = useI18n()
-  const named = (value: string | number) => (te(`nodeStates.${value}`) ? t(`nodeStates.${value}`) : value)
+  const named = (value: string | number) => (te(`nodeStates.${value}`) ? t(`nodeStates.${value}`).toLowerCase() : value)
 
   function detail(check: CheckOut): string {
     const key = `placement.says.${check.check}`
