@@ -43,6 +43,10 @@ class Pusher:
         self._dev_mode: bool | None = None
         self._look = asyncio.Event()
 
+    def told(self, instance_id: str) -> bool:
+        """Whether something of this instance is asked of the node now."""
+        return any(key[1] == instance_id for key in self._sent)
+
     def repeat(self, instance_id: str) -> None:
         """Send what concerns this instance again, with fresh URLs."""
         self._sent = {key for key in self._sent if key[1] != instance_id}

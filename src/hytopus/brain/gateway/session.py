@@ -220,7 +220,7 @@ class _Session:
                 if message.number:
                     await self._renew_lease(message.number)
             case InstanceReport():
-                if message.status is NodeStatus.PREPARING:
+                if message.status is NodeStatus.PREPARING and self._pusher.told(message.instance_id):
                     self._gateway.database.signals.publish(PROGRESS, Progress.of(message))
                 await self._reports.put(message)
             case Answer():

@@ -17,6 +17,7 @@ from hytopus.brain.gateway.session import OPENING_S, SILENCE_S, serve
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import State
 from hytopus.brain.nodes import queries as nodes
+from hytopus.brain.nodes.live import PROGRESS, Progress
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.settings import NodeSettings
@@ -34,6 +35,7 @@ from hytopus.wire.messages import (
     NodeLoad,
     NodeStatus,
     OpenStream,
+    PrepareInstance,
     Refused,
     RegisterNode,
     ReportsSeen,
@@ -248,6 +250,17 @@ async def test_progress_is_told_when_nothing_follows(gateway: Gateway, clock: Ma
             await clock.advance(PROGRESS_S)
         assert seen.result() == ReportsSeen(1)
     assert (await stored(gateway, instance)).progress == {"step": "fetch", "progress": 0.0}
+
+
+async def test_a_node_tells_of_the_progress_of_its_own_instances_only(gateway: Gateway) -> None:
+    instance = await add_instance(gateway, State.PREPARING)
+    async with node_of(gateway) as node:
+        with gateway.database.signals.subscribe(PROGRESS) as told:
+            await node.send(HELLO)
+            await receive(node, PrepareInstance)
+            for instance_id in ("another", instance.id):
+                await node.send(InstanceReport(instance_id, 1, NodeStatus.PREPARING, step="fetch"))
+            assert await asyncio.wait_for(told.get(), 5) == Progress(instance.id, "fetch", 0.0)
 
 
 async def test_old_news_comes_before_how_things_stand(gateway: Gateway) -> None:
