@@ -81,6 +81,12 @@ async def test_a_forged_token(brain: Brain, tmp_path: Path) -> None:
     assert not (tmp_path / "node" / "node.json").exists()
 
 
+async def test_a_stranger_never_waits_for_the_write_lock(brain: Brain, tmp_path: Path) -> None:
+    forged = str(JoinSecret("x" * 43, brain.authority.fingerprint))
+    async with brain.database.write(), asyncio.timeout(5):
+        assert await refusal(brain, forged, tmp_path / "node") == "join_token_invalid"
+
+
 async def test_a_token_for_another_name(brain: Brain, tmp_path: Path) -> None:
     token = await brain.token(name="arm-1")
     assert await refusal(brain, token, tmp_path / "node", "arm-2") == "join_token_for_other_node"

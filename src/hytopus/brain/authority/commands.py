@@ -65,6 +65,13 @@ async def create_join_token(
     return str(JoinSecret(secret, authority.fingerprint)), token
 
 
+async def require_token(session: AsyncSession, request: JoinRequest) -> None:
+    """Raises `JoinTokenInvalid`. Looked at before everything else: strangers must get neither as far as the write lock
+    nor as far as what costs time.
+    """
+    await _find_token(session, request.token, lock=False)
+
+
 async def join(
     session: AsyncSession, authority: Authority, request: JoinRequest, *, at: datetime, address: str = ""
 ) -> Certificates:
@@ -185,12 +192,12 @@ async def _forgotten(session: AsyncSession, node_id: str, issued_at: datetime) -
     return await was_forgotten(session, issued_at) and await session.scalar(newer.limit(1)) is None
 
 
-async def _find_token(session: AsyncSession, text: str) -> JoinToken:
+async def _find_token(session: AsyncSession, text: str, *, lock: bool = True) -> JoinToken:
     shown = JoinSecret.parse(text)
     if shown is None:
         raise JoinTokenInvalid
-    wanted = select(JoinToken).where(JoinToken.secret_hash == _hash(shown.secret)).with_for_update()
-    token: JoinToken | None = await session.scalar(wanted)
+    wanted = select(JoinToken).where(JoinToken.secret_hash == _hash(shown.secret))
+    token: JoinToken | None = await session.scalar(wanted.with_for_update() if lock else wanted)
     if token is None:
         raise JoinTokenInvalid
     return token

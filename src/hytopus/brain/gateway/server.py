@@ -138,6 +138,8 @@ class _Edge:
 
     async def join(self, request: JoinRequest, caller: Caller) -> JoinReply:
         try:
+            async with self._gateway.database.read() as session:
+                await authority_commands.require_token(session, request)
             async with self._gateway.database.write() as session:
                 at = self._gateway.clock.now()
                 reply = await authority_commands.join(session, self._authority, request, at=at, address=caller.address)
