@@ -99,7 +99,7 @@ class Agent:
         )
         known = self._host.vitals.usage
         usage = tuple(_usage_of(instance, known) for instance in self.crew if instance.id in known)
-        lent = any(instance.record.lease_s for instance in self.crew)
+        lent = self._host.lease.wanted or any(instance.record.lease_s for instance in self.crew)
         number = self._host.lease.sending() if lent else 0
         return Heartbeat(self._host.clock.now().isoformat(), self.dev_mode, load, usage, number)
 

@@ -37,6 +37,8 @@ class Lease:
         self._number = 0
         self._sent: dict[int, float] = {}
         self._since = self._saved = float("-inf")
+        self.wanted = False
+        """Heartbeats are to ask for it: something was lent here, or waits to be."""
 
     def sending(self) -> int:
         """A message is about to be sent; the number its answer has to name."""

@@ -10,6 +10,7 @@ from hytopus.node.runner.again import await_turn, comes_again
 from hytopus.node.runner.errors import InstanceNotPrepared, LeaseExpired, ReadyTimeout
 from hytopus.node.runner.exits import Outcome, unrequested
 from hytopus.node.runner.hang import put_down, until_hung
+from hytopus.node.runner.host import Host
 from hytopus.node.runner.instance import FRESH, Instance
 from hytopus.node.runner.prepare import ensure_image, require_free_ports
 from hytopus.node.runner.rest import left_alone
@@ -27,6 +28,9 @@ KILLED: Final = 137
 
 REMOVAL_SECONDS: Final = 0.5
 
+LEASE_PATIENCE: Final = 60.0
+"""Seconds; some heartbeats, however large the fleet."""
+_LOOK_AGAIN: Final = 0.25
 PLAYERS_SECONDS: Final = 1.0
 """Between two reports of who is on."""
 
@@ -36,6 +40,8 @@ async def start(instance: Instance, command: StartInstance) -> None:
     if not instance.record.prepared:
         instance.record = replace(instance.record, generation=command.generation)
         raise InstanceNotPrepared(instance=instance.name)
+    if command.lease_s:
+        await _await_lease(instance.host, command.lease_s)
     was = instance.record.status
     await instance.advance(
         NodeStatus.STARTING,
@@ -75,6 +81,14 @@ async def _launch_again(instance: Instance) -> ContainerState:
     await instance.advance(NodeStatus.STARTING, durable=True, step="container", **FRESH)
     await quiet(instance)
     return await _launch(instance, patience=None)
+
+
+async def _await_lease(host: Host, lease_s: float) -> None:
+    """A node with nothing lent asks no Brain to count on it; the first that is lent has to wait for the answer."""
+    host.lease.wanted = True
+    give_up = host.clock.monotonic() + LEASE_PATIENCE
+    while host.lease.left(lease_s) <= 0 and host.clock.monotonic() < give_up:
+        await host.clock.sleep(_LOOK_AGAIN)
 
 
 def _check_lease(instance: Instance) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from hytopus.brain.instances.replacement import KILL_S
+from hytopus.node.runner.start import LEASE_PATIENCE
 from hytopus.wire.messages import Heartbeat, NodeStatus, StartInstance, StopInstance
 from tests.unit.node.agent.bed import Bed
 from tests.unit.node.runner.records import game
@@ -68,10 +69,27 @@ async def test_a_command_that_comes_too_late_starts_nothing(bed: Bed) -> None:
     await bed.settle()
     await bed.clock.advance(LEASE + 1)
     await bed.tell(StartInstance("i1", 1, lease_s=LEASE))
+    await bed.settle()
+    await bed.clock.advance(LEASE_PATIENCE + 1)
     failed = await bed.expect(NodeStatus.FAILED)
     assert failed.problem is not None
     assert failed.problem.code == "lease_expired"
     assert not await bed.is_running()
+
+
+async def test_the_first_that_is_lent_waits_until_a_brain_has_counted_on_the_node(bed: Bed) -> None:
+    await bed.prepared()
+    hear(bed)
+    await bed.clock.advance(LEASE + 1)
+    assert bed.agent.heartbeat().number == 0, "with nothing lent, nobody is asked"
+    await bed.tell(StartInstance("i1", 1, lease_s=LEASE))
+    await bed.settle()
+    await bed.clock.advance(5)
+    assert not await bed.is_running()
+    assert bed.agent.heartbeat().number > 0
+    hear(bed)
+    await bed.pass_time_until(lambda: "running" in bed.sent.statuses())
+    assert await bed.is_running()
 
 
 async def test_the_next_agent_keeps_the_lease_of_the_one_before(bed: Bed) -> None:
