@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from pydantic_core import from_json
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -149,6 +150,7 @@ def _engine(url: str, *, immediate: bool) -> AsyncEngine:
     if parsed.get_backend_name() == "postgresql":
         return create_async_engine(
             parsed.set(drivername="postgresql+asyncpg"),
+            json_deserializer=from_json,
             pool_size=10,
             max_overflow=10,
             pool_pre_ping=True,
@@ -160,6 +162,7 @@ def _engine(url: str, *, immediate: bool) -> AsyncEngine:
     engine = create_async_engine(
         parsed.set(drivername="sqlite+aiosqlite"),
         async_creator=lambda: sqlite.connect(path),
+        json_deserializer=from_json,
         poolclass=AsyncAdaptedQueuePool,
         pool_size=8,
         max_overflow=8,

@@ -45,7 +45,7 @@ from hytopus.brain.instances.schemas import (
     UpdateInstance,
     UpgradeInstance,
 )
-from hytopus.brain.instances.shown import InstanceSettingsDep, in_full, in_short
+from hytopus.brain.instances.shown import SUMMARY, InstanceSettingsDep, in_full, in_short
 from hytopus.brain.instances.states import State
 from hytopus.brain.instances.target import TargetDep
 from hytopus.brain.nodes.errors import NodeNotFound
@@ -105,7 +105,7 @@ async def list_instances(
     order: Literal["asc", "desc"] = "asc",
 ) -> Page[InstanceSummary]:
     """Instances, with what a list shows of them."""
-    statement = select(Instance)
+    statement = select(Instance).options(SUMMARY)
     statement = statement.where(Instance.state.in_(state) if state else Instance.state != State.DESTROYED)
     if node is not None:
         statement = statement.where(Instance.node_id == (await find_node(session, node)).id)

@@ -38,7 +38,7 @@ async def commands_for(session: AsyncSession, node: Node) -> list[InstanceComman
         )
     )
     preparing = [instance.id for instance in pending if instance.state is State.PREPARING]
-    ports = await ports_of(session, preparing)
+    ports = await ports_of(session, preparing) if preparing else {}
     leftovers = await session.scalars(select(Leftover).where(Leftover.node_id == node.id))
     return [
         *(_away_with(leftover) for leftover in leftovers),
@@ -50,9 +50,9 @@ def bindings(instance: Instance, leases: Sequence[PortLease]) -> tuple[PortBindi
     """The ports as the node and the game see them, in the game's own order."""
     by_name = {lease.name: lease for lease in leases}
     return tuple(
-        PortBinding(port.name, by_name[port.name].port, port.container or by_name[port.name].port, port.protocol.value)
-        for port in instance.game_definition.ports
-        if port.name in by_name
+        PortBinding(lease.name, lease.port, port.get("container") or lease.port, port.get("protocol", "udp"))
+        for port in instance.definition["ports"]
+        if (lease := by_name.get(port["name"])) is not None
     )
 
 

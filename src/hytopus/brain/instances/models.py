@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Index, String, text
@@ -18,6 +20,12 @@ from hytopus.games.restart import RestartChoice, RestartPolicy
 from hytopus.kit.ids import new_id
 
 _ALIVE = text("state <> 'destroyed'")
+
+
+@lru_cache(maxsize=256)
+def _game(definition: str) -> Game:
+    """Instances have their games in common, and a game says a lot."""
+    return Game.model_validate_json(definition)
 
 
 class Instance(Placed, Base):
@@ -125,7 +133,7 @@ class Instance(Placed, Base):
 
     @property
     def game_definition(self) -> Game:
-        return Game.model_validate(self.definition)
+        return _game(json.dumps(self.definition))
 
     @property
     def restart_policy(self) -> RestartPolicy:

@@ -48,6 +48,18 @@ async def ports_of(session: AsyncSession, instance_ids: Sequence[str]) -> dict[s
     return ports
 
 
+async def first_ports_of(session: AsyncSession, instance_ids: Collection[str]) -> dict[str, int]:
+    """Of each instance that holds ports, the number of its game's first one. The database reads the games for it."""
+    first = Instance.definition[("ports", 0, "name")].as_string()
+    rows = await session.execute(
+        select(PortLease.instance_id, PortLease.port)
+        .join(Instance, Instance.id == PortLease.instance_id)
+        .where(Instance.id.in_(instance_ids), PortLease.instance_id.in_(instance_ids), PortLease.name == first),
+        execution_options=EVERYTHING,
+    )
+    return {instance_id: port for instance_id, port in rows}  # noqa: C416 - rows are not tuples to dict()
+
+
 async def usage(session: AsyncSession, template_id: str | None = None) -> dict[tuple[str, str], list[str]]:
     """(template id, version) -> names of the instances not destroyed that have locked it."""
     rows = await session.execute(

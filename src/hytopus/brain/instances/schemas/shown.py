@@ -50,8 +50,8 @@ class InstanceSummary(Output):
     retry: RetryOut | None
 
     @classmethod
-    def of(cls, instance: Instance, node: Node | None, leases: Sequence[PortLease]) -> InstanceSummary:
-        return cls(**_summary(instance, node, leases))
+    def of(cls, instance: Instance, node: Node | None, first_port: int | None) -> InstanceSummary:
+        return cls(**_summary(instance, node, first_port))
 
 
 class InstanceOut(InstanceSummary):
@@ -105,13 +105,14 @@ class InstanceOut(InstanceSummary):
         usage: InstanceUsage | None = None,
     ) -> InstanceOut:
         used = UsageOut.model_validate(usage) if usage is not None else None
+        ports = bindings(instance, leases)
         return cls(
-            **_summary(instance, node, leases),
+            **_summary(instance, node, ports[0].host if ports else None),
             **{key: getattr(instance, key) for key in _COPIED},
             deadline=deadline(instance, settings),
             ports=[
                 PortOut(name=port.name, port=port.host, container=port.container, protocol=port.protocol)
-                for port in bindings(instance, leases)
+                for port in ports
             ],
             variables=masked(instance),
             player_names=instance.players,
@@ -150,8 +151,7 @@ _COPIED = (
 )
 
 
-def _summary(instance: Instance, node: Node | None, leases: Sequence[PortLease]) -> dict[str, Any]:
-    ports = bindings(instance, leases)
+def _summary(instance: Instance, node: Node | None, first_port: int | None) -> dict[str, Any]:
     return {
         "id": instance.id,
         "name": instance.name,
@@ -160,7 +160,7 @@ def _summary(instance: Instance, node: Node | None, leases: Sequence[PortLease])
         "state_since": instance.state_since,
         "wanted": instance.wanted,
         "node": NodeRef(id=node.id, name=node.name) if node is not None else None,
-        "address": f"{node.address or node.name}:{ports[0].host}" if node is not None and ports else None,
+        "address": f"{node.address or node.name}:{first_port}" if node is not None and first_port else None,
         "metadata": instance.details,
         "players": len(instance.players),
         "started_at": instance.started_at if instance.state in (State.RUNNING, State.STOPPING, State.LOST) else None,
