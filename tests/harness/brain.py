@@ -67,7 +67,7 @@ class Brain:
 
     async def told(self, node: Node) -> list[InstanceCommand]:
         async with self.database.read() as session:
-            return await commands_for(session, node)
+            return await commands_for(session, await session.get_one(Node, node.id))
 
     async def hears(self, node: Node, message: InstanceReport) -> None:
         async with self.database.write() as session:

@@ -14,9 +14,8 @@ from hytopus.brain.db.signals import Subscription
 from hytopus.brain.gateway.gateway import URL_LIFETIME_S, Gateway
 from hytopus.brain.gateway.registry import LiveSession
 from hytopus.brain.instances.assignments import commands_for
-from hytopus.brain.nodes import queries as nodes
 from hytopus.brain.nodes.models import Node
-from hytopus.brain.nodes.sessions import is_current
+from hytopus.brain.nodes.sessions import with_session
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.kit.requests import of_request
@@ -75,9 +74,8 @@ class Pusher:
     async def _push(self) -> bool:
         """Look, and send what is missing. False if something could not be sent now and must be tried again."""
         async with self._gateway.database.read() as reading:
-            node = await nodes.get(reading, self._session.node_id)
+            node, session_id = await with_session(reading, self._session.node_id)
             commands = await commands_for(reading, node) if node is not None else []
-            mine = await is_current(reading, self._session.node_id, self._session.id)
             refusal = await self._refusal(reading, node)
         if refusal is not None:
             log.warning("session cut", node=self._session.node_id, cause=str(refusal))
@@ -85,7 +83,7 @@ class Pusher:
             await self._session.channel.close()
             return True
         assert node is not None, "else it was removed"
-        if not mine:
+        if session_id != self._session.id:
             log.info("node has found another Brain", node=self._session.node_id)
             self._session.replaced = True
             await self._session.channel.close()

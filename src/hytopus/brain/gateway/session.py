@@ -269,7 +269,9 @@ class _Session:
         """A node may be silent without its connection being broken: hung, or behind a dead network."""
         clock = self._gateway.clock
         while (left := self._heard + self._silence - clock.monotonic()) > 0:
+            due = clock.monotonic() + left
             await clock.sleep(left)
+            self._heard += clock.monotonic() - due  # for so long this Brain itself has heard nobody
         log.warning("session is silent; closing it", node=self._live.node_id, seconds=self._silence)
         await self._live.channel.close()
 

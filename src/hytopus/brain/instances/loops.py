@@ -74,7 +74,10 @@ def placement_controller(
         return (_ALL,)
 
     async def one_pass(_key: str) -> float | None:
+        began = clock.monotonic()
         waiting = await schedule(database, presence, clock=clock, settings=settings)
+        # A pass looks at the whole fleet; while more and more comes in, it must not take all the time for itself.
+        await clock.sleep(clock.monotonic() - began)
         return settings.placement_retry_s if waiting else None
 
     return Controller(

@@ -40,7 +40,13 @@ log = get_logger(__name__)
 
 
 async def run_mover(
-    database: Database, store: ObjectStore, sessions: NodeSessions, presence: Presence, *, clock: Clock
+    database: Database,
+    store: ObjectStore,
+    sessions: NodeSessions,
+    presence: Presence,
+    *,
+    clock: Clock,
+    pause_s: float = PAUSE_S,
 ) -> None:
     """Until cancelled."""
     while True:
@@ -49,7 +55,7 @@ async def run_mover(
             await carry_all(database, store, sessions, clock=clock)
         except Exception:
             log.exception("moves are stuck; trying again")
-        await clock.sleep(PAUSE_S)
+        await clock.sleep(pause_s)
 
 
 async def clear_drained(database: Database, presence: Presence, *, clock: Clock) -> None:

@@ -14,12 +14,13 @@ from typing import Final, NoReturn
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import load_only
+from sqlalchemy.orm import defer, load_only
 
 from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import Database
+from hytopus.brain.db.scope import EVERYTHING
 from hytopus.brain.db.time import database_now
-from hytopus.brain.nodes.models import NodeSession
+from hytopus.brain.nodes.models import Node, NodeSession
 from hytopus.brain.nodes.presence import Elsewhere, Presence
 from hytopus.kit.clock import Clock
 from hytopus.kit.logs import get_logger
@@ -47,6 +48,18 @@ async def is_current(session: AsyncSession, node_id: str, session_id: str) -> bo
     """Whether this is still the node's last session. It may have found another Brain since."""
     found: str | None = await session.scalar(select(NodeSession.session_id).where(NodeSession.node_id == node_id))
     return found == session_id
+
+
+async def with_session(session: AsyncSession, node_id: str) -> tuple[Node | None, str | None]:
+    """The node without what it says of itself at length, and the id of its last session. What sessions ask most."""
+    query = (
+        select(Node, NodeSession.session_id)
+        .outerjoin(NodeSession, NodeSession.node_id == Node.id)
+        .where(Node.id == node_id)
+        .options(defer(Node.facts, raiseload=True), defer(Node.overrides, raiseload=True))
+    )
+    row = (await session.execute(query, execution_options=EVERYTHING)).one_or_none()
+    return (None, None) if row is None else (row[0], row[1])
 
 
 async def holder_of(session: AsyncSession, node_id: str) -> str | None:
