@@ -9,21 +9,19 @@ from __future__ import annotations
 import asyncio
 import random
 import traceback
-from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import func, select
 
 from hytopus.brain.activity.models import Event
-from hytopus.brain.gateway.gateway import Gateway, Peer
-from hytopus.brain.gateway.session import serve
-from hytopus.brain.instances import commands
+from hytopus.brain.instances import commands, relocation
 from hytopus.brain.instances.creation import create
-from hytopus.brain.instances.loops import run_loops
 from hytopus.brain.instances.models import Instance, Leftover, PortLease
 from hytopus.brain.instances.queries import find, held_by_node
 from hytopus.brain.instances.schemas import CreateInstance
@@ -31,7 +29,6 @@ from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.instances.states import State, Wanted
 from hytopus.brain.nodes import commands as nodes
 from hytopus.brain.nodes.models import Node
-from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.queries import all_nodes
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.errors import HytopusError
@@ -40,14 +37,24 @@ from hytopus.node.link.link import Link
 from hytopus.node.link.outbox import Outbox
 from hytopus.storage.memory import MemoryStore
 from hytopus.wire.channel import LinkClosed, NodeChannel, StreamChannel
-from hytopus.wire.memory import Faults, memory_pair
+from hytopus.wire.memory import Faults
 from hytopus.wire.messages import NodeFacts
 from tests.harness.clock import ManualClock
-from tests.harness.database import sqlite_url, watched_database
-from tests.harness.determinism import seeded
+from tests.harness.database import sqlite_copy, watched_database
+from tests.harness.determinism import database_directory, seeded
 from tests.harness.factories import GAMES, OPERATOR, add, make_template
 from tests.harness.machine import Machine, World
 from tests.harness.quiet import Quiet, WatchedDatabase
+from tests.harness.simulated_brain import SimulatedBrain
+
+_VERBS: Final[Mapping[str, Callable[..., Awaitable[None]]]] = {
+    "start": commands.start,
+    "stop": commands.stop,
+    "restart": commands.restart,
+    "kill": commands.kill,
+    "destroy": commands.destroy,
+    "call_off": relocation.call_off,
+}
 
 FACTS = NodeFacts(
     cpus=16.0,
@@ -90,7 +97,14 @@ class Cluster:
     """Open it with `open_cluster`."""
 
     def __init__(
-        self, database: WatchedDatabase, quiet: Quiet, complaints: Complaints, directory: Path, seed: int
+        self,
+        database: WatchedDatabase,
+        quiet: Quiet,
+        complaints: Complaints,
+        directory: Path,
+        *,
+        seed: int,
+        brains: int,
     ) -> None:
         self.directory = directory
         self.database, self.quiet, self.complaints = database, quiet, complaints
@@ -102,38 +116,64 @@ class Cluster:
         self.instance_settings = InstanceSettings(
             lost_after_s=30, preparing_s=120, replace_after_s=30, lease_s=60, fence_slack_s=30
         )
-        self._brain: asyncio.Task[None] | None = None
-        self._gateway: Gateway | None = None
-        self._sessions: set[asyncio.Task[None]] = set()
+        self.store = MemoryStore(self.clock)
+        self.brains: dict[str, SimulatedBrain | None] = dict.fromkeys("abc"[:brains])
+        self.lost_signals = 0.0
+        """How often, 0 to 1, a Brain does not hear what another one has signalled."""
+        self._funerals: set[asyncio.Task[None]] = set()
 
     @property
-    def brain_up(self) -> bool:
-        return self._brain is not None
+    def alive(self) -> list[str]:
+        """The names of the Brains that run."""
+        return [name for name, brain in self.brains.items() if brain is not None]
 
-    async def start_brain(self) -> None:
-        if self._brain is not None:
+    def _api(self) -> WatchedDatabase:
+        """Through one of the Brains, which hears of what changes; beside them if there is none."""
+        alive = [brain.api for brain in self.brains.values() if brain is not None]
+        return self.random.choice(alive) if alive else self.database
+
+    async def start_brain(self, name: str = "a") -> None:
+        if self.brains[name] is not None:
             return
-        presence = Presence(self.node_settings, self.clock, self.database.signals)
-        self._gateway = Gateway(self.database, MemoryStore(self.clock), presence, clock=self.clock)
-        nodes, instances = self.node_settings, self.instance_settings
-        loops = run_loops(
-            self.database, presence, self._gateway.fleet, clock=self.clock, nodes=nodes, instances=instances
-        )
-        self._brain = asyncio.create_task(loops)
+        brain = SimulatedBrain(name, self.database, self.store, self.clock, self.node_settings, self.instance_settings)
+        self.brains[name] = brain
+        brain.signals.carry = lambda topic, key: self._carry(brain, topic, key)
+        brain.died = lambda: self._bury(name)
+        await brain.start(alone=len(self.brains) == 1)
 
-    async def kill_brain(self) -> None:
+    async def kill_brain(self, name: str = "a") -> None:
         """Everything it was doing stops in the middle; only what is committed stays."""
-        if self._brain is None or self._gateway is None:
-            return
-        self._gateway.sessions.closing = True
-        await _cancel(self._brain, *self._sessions)
-        self._brain = self._gateway = None
+        brain, self.brains[name] = self.brains[name], None
+        if brain is not None:
+            await brain.kill()
+
+    def doom(self, name: str, transactions: int, *, durable: bool) -> None:
+        """Let a Brain die at one of its next transactions. It is started again at once."""
+        if (brain := self.brains[name]) is not None:
+            brain.fate.transactions, brain.fate.durable = transactions, durable
+
+    def _bury(self, name: str) -> None:
+        async def again() -> None:
+            await self.kill_brain(name)
+            await self.start_brain(name)
+
+        task = asyncio.create_task(again())
+        self._funerals.add(task)
+        task.add_done_callback(self._funerals.discard)
+
+    def _carry(self, sender: SimulatedBrain, topic: str, key: str | None) -> None:
+        """What one Brain signals, the others hear, as over PostgreSQL's NOTIFY: not for certain."""
+        for brain in self.brains.values():
+            if brain is not None and brain is not sender and self.random.random() >= self.lost_signals:
+                brain.signals.publish(topic, key)
 
     async def add_node(self, name: str, **facts: Any) -> SimulatedNode:
         async with self.database.write() as session:
             node_id = (await nodes.join(session, name, at=self.clock.now())).id
         known = {key: getattr(FACTS, key) for key in FACTS.__slots__}
-        machine = Machine(name, self.world, NodeFacts(**{**known, **facts}), self.clock, self.directory / name)
+        machine = Machine(
+            name, self.world, NodeFacts(**{**known, **facts}), self.clock, self.directory / name, self.store
+        )
         node = SimulatedNode(node_id, machine, Faults(seed=self.random.randrange(2**32)))
         self.nodes[name] = node
         self.start_agent(node)
@@ -157,18 +197,14 @@ class Cluster:
         await self.kill_agent(node)
         node.machine.power_off()
 
-    def dial(self, node: SimulatedNode) -> NodeChannel:
-        if self._gateway is None:
+    def dial(self, node: SimulatedNode, name: str) -> NodeChannel:
+        if (brain := self.brains[name]) is None:
             raise LinkClosed(cause="the Brain is down")
-        ours, theirs = memory_pair(self.clock, faults=node.faults)
-        task = asyncio.create_task(serve(theirs, Peer(node.node_id), self._gateway))
-        self._sessions.add(task)
-        task.add_done_callback(self._sessions.discard)
-        return ours
+        return brain.dial(node.node_id, node.faults)
 
     async def create(self, *bodies: Mapping[str, Any]) -> None:
         """All in one transaction; `name` is all a body needs."""
-        async with self.database.write() as session:
+        async with self._api().write() as session:
             for body in bodies:
                 wanted = CreateInstance.model_validate({"layers": ["base"], **body})
                 await create(
@@ -181,17 +217,37 @@ class Cluster:
                 )
 
     async def ask(self, verb: str, name: str) -> None:
-        """What an operator asks; that it may be refused is part of the game."""
+        """What an operator asks (one of `_VERBS`); that it may be refused is part of the game."""
         try:
-            async with self.database.write() as session:
+            async with self._api().write() as session:
                 instance = await find(session, name, lock=True)
-                await getattr(commands, verb)(session, instance, actor=OPERATOR, now=self.clock.now())
+                await _VERBS[verb](session, instance, actor=OPERATOR, now=self.clock.now())
+        except HytopusError:
+            return
+
+    async def move(self, name: str, to: SimulatedNode, *, restart: bool) -> None:
+        """As above; it may be stopped for that if `restart`."""
+        brain = next((brain for brain in self.brains.values() if brain is not None), None)
+        if brain is None:
+            return
+        try:
+            async with brain.api.write() as session:
+                instance, target = await find(session, name, lock=True), await session.get_one(Node, to.node_id)
+                await relocation.move(
+                    session,
+                    instance,
+                    target,
+                    restart=restart,
+                    presence=brain.presence,
+                    actor=OPERATOR,
+                    now=self.clock.now(),
+                )
         except HytopusError:
             return
 
     async def decide(self, verb: str, node: SimulatedNode, **values: Any) -> None:
         """`cordon`, `uncordon`, `drain`, `undrain`, `set_dev_mode`."""
-        async with self.database.write() as session:
+        async with self._api().write() as session:
             row = await session.get(Node, node.node_id, with_for_update=True)
             getattr(nodes, verb)(session, row, actor=OPERATOR, at=self.clock.now(), **values)
 
@@ -200,7 +256,7 @@ class Cluster:
         if node.task is None or node.machine.runtime.is_down:
             return False
         try:
-            async with self.database.write() as session:
+            async with self._api().write() as session:
                 row = await session.get(Node, node.node_id, with_for_update=True)
                 assert row is not None
                 nodes.declare_lost(session, row, off=False, actor=OPERATOR, at=self.clock.now())
@@ -245,21 +301,24 @@ class Cluster:
 
     async def heal(self) -> None:
         """No more faults: everything is up, reachable and fast."""
-        await self.start_brain()
+        self.lost_signals = 0.0
+        for name in self.brains:
+            self.doom(name, 0, durable=False)
+            await self.start_brain(name)
         for node in self.nodes.values():
             assert node.task is None or not node.task.done(), f"the agent of {node.machine.name} ended: {node.task}"
             node.declared_lost = False
-            node.faults.delay = node.faults.duplicate = 0.0
+            node.faults.delay = node.faults.duplicate = node.faults.reorder = 0.0
             node.faults.heal()
-            node.machine.s3(up=True)
+            node.machine.disk(full=False)
             node.machine.runtime.come_back()
             timing = node.machine.timing
             timing.ignores_stop = timing.never_ready = False
             self.start_agent(node)
 
-    async def converge(self, rounds: int = 8, seconds: float = 200) -> None:
+    async def converge(self) -> None:
         """Let time pass, trying failed instances again as an operator would, until everything is as asked."""
-        for _ in range(rounds):
+        for seconds in (60, 140, *[200] * 7):
             await self.clock.advance(seconds)
             await self.check()
             for instance in await self.instances():
@@ -306,38 +365,47 @@ def _is_as_asked(instance: Instance) -> bool:
 
 
 @asynccontextmanager
-async def open_cluster(*, seed: int = 0) -> AsyncIterator[Cluster]:
-    """A Brain that runs, with the template `base` and no nodes yet."""
+async def open_cluster(*, seed: int = 0, brains: int = 1) -> AsyncIterator[Cluster]:
+    """Brains that run, called `a`, `b`, `c`, with the template `base` and no nodes yet."""
     quiet, complaints = Quiet(), Complaints()
     quiet.watch_threads()
     configured = structlog.get_config()
     structlog.configure(processors=[complaints], cache_logger_on_first_use=False)
     try:
         with seeded(seed) as directory:
-            async with watched_database(sqlite_url(directory), quiet) as database:
+            async with watched_database(sqlite_copy(database_directory()), quiet) as database:
                 await add(database, *make_template())
-                cluster = Cluster(database, quiet, complaints, directory, seed)
+                cluster = Cluster(database, quiet, complaints, directory, seed=seed, brains=brains)
                 try:
-                    await cluster.start_brain()
+                    for name in cluster.brains:
+                        await cluster.start_brain(name)
                     yield cluster
                 finally:
                     for node in cluster.nodes.values():
                         await cluster.kill_agent(node)
                         await node.machine.runtime.close()
-                    await cluster.kill_brain()
+                    for name in cluster.brains:
+                        await cluster.kill_brain(name)
                     await cluster.clock.settle()  # what was cancelled closes its database sessions
     finally:
         structlog.configure(**configured)
 
 
 class _Dialer:
+    """Tries one Brain after the other."""
+
     trusts: tuple[str, ...] = ()
 
     def __init__(self, cluster: Cluster, node: SimulatedNode) -> None:
         self._cluster, self._node = cluster, node
+        self._ring = deque(cluster.brains)
+        self._ring.rotate(-len(cluster.nodes))  # each Brain has some of the nodes
+        self._failed = 0
 
     async def session(self) -> NodeChannel:
-        return self._cluster.dial(self._node)
+        self._ring.rotate(-1)
+        self._failed += 1
+        return self._cluster.dial(self._node, self._ring[0])
 
     async def stream(self) -> StreamChannel:
         raise LinkClosed(cause="toys have no streams")
@@ -346,13 +414,13 @@ class _Dialer:
         return
 
     def stands(self) -> None:
-        return
+        self._failed = 0
 
     def renew_soon(self) -> None:
         raise AssertionError("nobody has a certificate here")
 
     def untried(self) -> bool:
-        return False
+        return self._failed + 1 < len(self._ring)
 
     async def close(self) -> None:
         return

@@ -30,7 +30,7 @@ KEYS = KeyRing(lambda: [bytes(range(32))])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """An empty database with all tables."""
     if request.param == "sqlite":
-        async with Database.open(_sqlite_copy(tmp_path), Signals(), KEYS) as opened:
+        async with Database.open(sqlite_copy(tmp_path), Signals(), KEYS) as opened:
             yield opened
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
@@ -43,11 +43,14 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
     """The same on SQLite alone, for what does not depend on the database."""
-    async with Database.open(_sqlite_copy(tmp_path), Signals(), KEYS) as opened:
+    async with Database.open(sqlite_copy(tmp_path), Signals(), KEYS) as opened:
         yield opened
 
 
-def _sqlite_copy(directory: Path) -> str:
+def sqlite_copy(directory: Path) -> str:
+    """The URL of a SQLite database with all tables and nothing in them."""
+    for leftover in directory.glob("brain.db*"):
+        leftover.unlink()
     (directory / "brain.db").write_bytes(_sqlite_template())
     return sqlite_url(directory)
 
@@ -80,11 +83,10 @@ def _make(url: str) -> None:
 
 @asynccontextmanager
 async def watched_database(url: str, quiet: Quiet) -> AsyncIterator[WatchedDatabase]:
-    """A database of a simulation, whose sessions `quiet` knows of."""
+    """A database of a simulation, with all tables, whose sessions `quiet` knows of."""
     async with WatchedDatabase.open(url, Signals(), KEYS) as opened:
         assert isinstance(opened, WatchedDatabase)
         opened.quiet = quiet
-        await create_tables(opened)
         yield opened
 
 

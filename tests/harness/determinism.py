@@ -5,17 +5,23 @@ SQLite works on the event loop instead of in a thread, the file lies in memory, 
 
 from __future__ import annotations
 
+import atexit
 import random
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from hytopus.brain.db import engine
 from hytopus.brain.db.sqlite import InlineConnection
 from hytopus.kit import ids
+
+_make_engine: Final = engine._engine
 
 
 class _Seeded:
@@ -37,9 +43,24 @@ def seeded(seed: int) -> Iterator[Path]:
     source = _Seeded(seed)
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(dir=_memory()) as directory:
         patch.setattr(InlineConnection, "_execute", _execute)
+        patch.setattr(engine, "_engine", _kept_engine)
         patch.setattr(ids, "secrets", source)
         patch.setattr(ids, "time", source)
         yield Path(directory)
+
+
+@cache
+def database_directory() -> Path:
+    """In memory, and the same for every run of this process."""
+    directory = tempfile.TemporaryDirectory(dir=_memory())
+    atexit.register(directory.cleanup)
+    return Path(directory.name)
+
+
+@cache
+def _kept_engine(url: str, *, immediate: bool) -> AsyncEngine:
+    """Of each database there is one engine for all runs, whose statements need to be compiled but once."""
+    return _make_engine(url, immediate=immediate)
 
 
 async def _execute(_connection: InlineConnection, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -6,25 +6,28 @@ It is the truth about what runs, and says at once when two things run that must 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from hytopus.errors import HytopusError
 from hytopus.games.definition import Probe
 from hytopus.kit.clock import Clock
 from hytopus.node.agent import Agent
-from hytopus.node.cache.errors import S3Unreachable
+from hytopus.node.cache.errors import S3Unreachable, UrlExpired
 from hytopus.node.journal import Journal
 from hytopus.node.lease import Lease
 from hytopus.node.link.outbox import Outbox
+from hytopus.node.put import UploadFailed
 from hytopus.node.runner.fake import FakeDirectories
-from hytopus.node.runner.host import Host
+from hytopus.node.runner.host import Built, Host, Progress
 from hytopus.node.runner.waiting import inline
-from hytopus.node.runtime.base import ContainerSpec, ContainerState
+from hytopus.node.runtime.base import ContainerSpec, ContainerState, NoSpaceLeft
 from hytopus.node.runtime.fake import FakeRuntime
 from hytopus.node.runtime.fake_script import Script
-from hytopus.wire.messages import NodeFacts
+from hytopus.storage.memory import MemoryStore
+from hytopus.wire.messages import NodeFacts, PrepareInstance
 from tests.harness.factories import READY_LINE
 
 EPHEMERAL: Final = "e-"
@@ -73,6 +76,21 @@ class World:
             self.broken.append(f"{machine.name} is over-committed: {memory} MB, {cpus} CPUs, {len(specs)} slots")
 
 
+class TravellingDirectories(FakeDirectories):
+    """Takes what an instance brings from the node it left out of the object store."""
+
+    store: MemoryStore
+
+    async def build(self, assignment: PrepareInstance, *, refresh: bool, progress: Progress) -> Built:
+        built = await super().build(assignment, refresh=refresh, progress=progress)
+        if assignment.world is not None:
+            try:
+                self.worlds[assignment.instance_id] = self.store.fetch(assignment.world.url).decode()
+            except PermissionError as error:
+                raise UrlExpired(layer="its world", why=error) from error
+        return built
+
+
 class WatchedRuntime(FakeRuntime):
     """Tells the world of every process that begins."""
 
@@ -94,14 +112,20 @@ class WatchedRuntime(FakeRuntime):
 class Machine:
     """`agent()` makes an agent for it; everything else happens to the machine itself."""
 
-    def __init__(self, name: str, world: World, facts: NodeFacts, clock: Clock, directory: Path) -> None:
+    def __init__(
+        self, name: str, world: World, facts: NodeFacts, clock: Clock, directory: Path, store: MemoryStore | None = None
+    ) -> None:
         self.name, self.world, self.facts = name, world, facts
+        self.store = store or MemoryStore(clock)
         self.timing = Timing()
         self.boots = 1
+        self.full = False
         self.runtime = WatchedRuntime(clock, self._script)
         self.runtime.machine = self
-        self.directories = FakeDirectories(clock)
+        self.directories = TravellingDirectories(clock)
+        self.directories.store = self.store
         self._clock, self._directory = clock, directory
+        self.directories.outgoing = directory
         world.machines.append(self)
 
     @property
@@ -126,6 +150,7 @@ class Machine:
             renew_urls=outbox.renew_urls,
             logs=self._directory / "logs",
             ports_taken=lambda ports: None,
+            put=self._put,
             probe=_always_ready,
             blocking=inline,
             chance=lambda: 0.5,
@@ -133,7 +158,15 @@ class Machine:
         return Agent(host, facts=self.facts)
 
     def s3(self, *, up: bool) -> None:
-        self.directories.fail = {} if up else {"base": S3Unreachable(host="s3", why="the simulation says so")}
+        self._fails(None if up else S3Unreachable(host="s3", why="the simulation says so"))
+
+    def disk(self, *, full: bool) -> None:
+        """Nothing more can be built or started on it; what runs goes on."""
+        self.full = full
+        self._fails(NoSpaceLeft(verb="build a directory") if full else None)
+
+    def _fails(self, error: HytopusError | None) -> None:
+        self.directories.fail = {} if error is None else {"base": error}
 
     def crash(self, instance_id: str) -> None:
         """Its process ends by itself."""
@@ -157,9 +190,17 @@ class Machine:
         self.directories.half_done.clear()
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    def _put(self, url: str, headers: Mapping[str, str], path: Path, offset: int, size: int) -> str:
+        """Part of a world that leaves goes to the object store; what that refuses is tried again."""
+        try:
+            return self.store.send(url, headers, path.read_bytes()[offset : offset + size])
+        except PermissionError as error:
+            raise UploadFailed(host="s3", why=error) from error
+
     def _script(self, spec: ContainerSpec) -> Script:
         timing = self.timing
         return Script(
+            start_error="disk_full" if self.full else "",
             ready_after=None if timing.never_ready else timing.start,
             ready_line=READY_LINE,
             ignore_stop=timing.ignores_stop,

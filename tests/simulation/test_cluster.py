@@ -135,6 +135,18 @@ async def test_with_a_lease_the_node_stops_it_before_it_starts_elsewhere() -> No
         await cluster.check()
 
 
+async def test_the_first_that_is_lent_to_a_node_starts_once() -> None:
+    """Long after the node has registered, which was the last time that it asked for a lease."""
+    async with open_cluster() as cluster:
+        node = await cluster.add_node("a")
+        await cluster.clock.advance(600)
+        await cluster.create({"name": "world", "on_node_loss": "replace"})
+        await cluster.clock.advance(30)
+        [world] = await cluster.instances()
+        assert (world.state, world.generation) == (State.RUNNING, 1)
+        assert len(node.machine.processes) == 1
+
+
 async def test_with_a_lease_it_starts_again_when_the_node_returns_in_time() -> None:
     async with open_cluster() as cluster:
         node = await cluster.add_node("a")

@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 node_names = st.sampled_from(NODES)
 instance_names = st.sampled_from(NAMES)
+brain_names = st.sampled_from(["a", "b"])
+chances = st.sampled_from([0.0, 0.5])
 
 
 class ClusterMachine(RuleBasedStateMachine):
@@ -44,7 +46,7 @@ class ClusterMachine(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.stack = AsyncExitStack()
-        self.cluster: Cluster = self.run(self.stack.enter_async_context(open_cluster()))
+        self.cluster: Cluster = self.run(self.stack.enter_async_context(open_cluster(brains=2)))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -91,10 +93,12 @@ class ClusterMachine(RuleBasedStateMachine):
     def network_is_mended(self, name: str) -> None:
         self.node(name).faults.heal()
 
-    @rule(name=node_names, delay=st.sampled_from([0.0, 1.5]), duplicate=st.sampled_from([0.0, 0.5]))
-    def network_is_slow_or_repeats_itself(self, name: str, delay: float, duplicate: float) -> None:
+    @rule(name=node_names, delay=st.sampled_from([0.0, 1.5]), duplicate=chances, reorder=chances)
+    def network_is_slow_repeats_itself_or_mixes_up(
+        self, name: str, delay: float, duplicate: float, reorder: float
+    ) -> None:
         faults = self.node(name).faults
-        faults.delay, faults.duplicate = delay, duplicate
+        faults.delay, faults.duplicate, faults.reorder = delay, duplicate, reorder
 
     @rule(name=node_names)
     def an_operator_declares_it_lost(self, name: str) -> None:
@@ -124,13 +128,21 @@ class ClusterMachine(RuleBasedStateMachine):
     def agent_starts(self, name: str) -> None:
         self.run(self._start_agent(name))
 
-    @rule()
-    def brain_dies(self) -> None:
-        self.run(self.cluster.kill_brain())
+    @rule(name=brain_names)
+    def brain_dies(self, name: str) -> None:
+        self.run(self.cluster.kill_brain(name))
 
-    @rule()
-    def brain_starts(self) -> None:
-        self.run(self.cluster.start_brain())
+    @rule(name=brain_names)
+    def brain_starts(self, name: str) -> None:
+        self.run(self.cluster.start_brain(name))
+
+    @rule(name=brain_names, transactions=st.integers(1, 8), durable=st.booleans())
+    def brain_is_to_die_in_a_transaction(self, name: str, transactions: int, durable: bool) -> None:
+        self.cluster.doom(name, transactions, durable=durable)
+
+    @rule(share=chances)
+    def brains_do_not_hear_each_other(self, share: float) -> None:
+        self.cluster.lost_signals = share
 
     @rule(name=node_names, verb=st.sampled_from(["crash", "lose_container"]))
     def server_dies(self, name: str, verb: str) -> None:
@@ -152,6 +164,10 @@ class ClusterMachine(RuleBasedStateMachine):
     def s3_fails(self, name: str, up: bool) -> None:
         self.node(name).machine.s3(up=up)
 
+    @rule(name=node_names, full=st.booleans())
+    def disk_is_full(self, name: str, full: bool) -> None:
+        self.node(name).machine.disk(full=full)
+
     @rule(name=node_names, ignores=st.booleans(), never=st.booleans())
     def servers_misbehave(self, name: str, ignores: bool, never: bool) -> None:
         timing = self.node(name).machine.timing
@@ -160,6 +176,14 @@ class ClusterMachine(RuleBasedStateMachine):
     @rule(name=node_names, seconds=st.sampled_from([0, 20]))
     def drain(self, name: str, seconds: int) -> None:
         self.run(self.cluster.decide("drain", self.node(name), deadline=timedelta(seconds=seconds)))
+
+    @rule(name=instance_names, to=node_names, restart=st.booleans())
+    def move(self, name: str, to: str, restart: bool) -> None:
+        self.run(self.cluster.move(name, self.node(to), restart=restart))
+
+    @rule(name=instance_names)
+    def call_move_off(self, name: str) -> None:
+        self.run(self.cluster.ask("call_off", name))
 
     @rule(name=node_names, verb=st.sampled_from(["undrain", "cordon", "uncordon"]))
     def decide(self, name: str, verb: str) -> None:

@@ -27,11 +27,14 @@ In = TypeVar("In")
 class Faults:
     """What is wrong with the links that share it. May be changed at any time."""
 
-    def __init__(self, *, delay: float = 0.0, duplicate: float = 0.0, seed: int = 0) -> None:
+    def __init__(self, *, delay: float = 0.0, duplicate: float = 0.0, reorder: float = 0.0, seed: int = 0) -> None:
         self.delay = delay
-        """Seconds each message takes. Order is kept."""
+        """Seconds each message takes."""
         self.duplicate = duplicate
         """How often, 0 to 1, a message arrives twice."""
+        self.reorder = reorder
+        """How often, 0 to 1, a message overtakes the one before it, if that has not arrived. gRPC never does that; what
+        relies on it should not have to."""
         self.partitioned = False
         self.random = random.Random(seed)  # noqa: S311 - faults, not secrets
         self._pipes: WeakSet[_Pipe] = WeakSet()
@@ -124,6 +127,9 @@ class _Pipe:
         due = self._clock.monotonic() + self._faults.delay if self._faults.delay else 0.0
         copies = 2 if self._faults.random.random() < self._faults.duplicate else 1
         self._items.extend([(due, data)] * copies)
+        if len(self._items) > 1 and self._faults.random.random() < self._faults.reorder:
+            (first, before), (second, after) = self._items[-2], self._items[-1]
+            self._items[-2], self._items[-1] = (first, after), (second, before)
         self.wake()
 
     async def get(self) -> bytes | None:
