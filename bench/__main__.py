@@ -1,4 +1,4 @@
-"""`python -m bench [files|system|panel] [--quick]`: measure, print a table, write `bench/results.json`.
+"""`python -m bench [files|system|panel|scale] [--quick]`: measure, print a table, write `bench/results.json`.
 
 Every row has its baseline in the same run; only the ratios mean anything on another machine.
 """
@@ -22,6 +22,7 @@ from rich.table import Table
 from bench.files import run as files
 from bench.files.row import Row
 from bench.panel import run as panel
+from bench.scale import run as scale
 from bench.system import run as system
 
 RESULTS: Final = Path(__file__).parent / "results.json"
@@ -29,7 +30,7 @@ RESULTS: Final = Path(__file__).parent / "results.json"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=["files", "system", "panel", "all"], default="all")
+    parser.add_argument("part", nargs="?", choices=["files", "system", "panel", "scale", "all"], default="all")
     parser.add_argument("--work", type=Path, help="a directory that can hold mount points")
     parser.add_argument("--quick", action="store_true", help="a tenth of the data; the ratios mean less")
     options = parser.parse_args()
@@ -48,6 +49,8 @@ async def _measure(part: str, work: Path, *, quick: bool) -> list[Row]:
         rows += await system.measure(work)
     if part in ("panel", "all"):
         rows += await panel.measure()
+    if part in ("scale", "all"):
+        rows += await scale.measure(work, quick=quick)
     return rows
 
 

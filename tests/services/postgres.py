@@ -1,4 +1,7 @@
-"""A real PostgreSQL for the tests: its own cluster in a temporary directory, not durable and therefore fast."""
+"""A real PostgreSQL for the tests: its own cluster in a temporary directory, not durable and therefore fast.
+
+What measures asks for a durable one, which is as PostgreSQL is installed.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,9 @@ _FAST: Final = (
     "shared_buffers=64MB",
     "timezone=UTC",
 )
+
+
+_DURABLE: Final = ("max_connections=200", "shared_buffers=512MB", "max_wal_size=4GB", "timezone=UTC")
 
 
 class PostgresServer:
@@ -69,8 +75,9 @@ class PostgresServer:
 class PostgresProcess:
     """A cluster below `directory` that can be killed and started again on the same port."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, durable: bool = False) -> None:
         self._programs = ensure_installed()
+        self._settings = _DURABLE if durable else _FAST
         self._directory, self._user = directory, _unprivileged_user()
         self._data, self._log, self._port = directory / "data", directory / "log", free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -95,7 +102,7 @@ class PostgresProcess:
 
     def start(self) -> None:
         """Returns when it answers."""
-        options = [part for setting in _FAST for part in ("-c", setting)]
+        options = [part for setting in self._settings for part in ("-c", setting)]
         address = ["-h", "127.0.0.1", "-p", str(self._port), "-k", str(self._directory)]
         with self._log.open("ab") as output:
             process = self._process = subprocess.Popen(
@@ -135,9 +142,9 @@ class PostgresProcess:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
+def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
     directory = Path(tempfile.mkdtemp(prefix="hytopus-postgres-"))
-    process = PostgresProcess(directory)
+    process = PostgresProcess(directory, durable=durable)
     try:
         process.create()
         process.start()

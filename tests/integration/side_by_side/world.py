@@ -45,7 +45,7 @@ _TRYING_AGAIN_S: Final = 0.1
 class BrainProcess:
     """One of the Brains: what it listens on and whether it runs."""
 
-    def __init__(self, name: str, directory: Path, database_url: str, s3: S3) -> None:
+    def __init__(self, name: str, directory: Path, database_url: str, s3: S3, **settings: str) -> None:
         http, sessions, joining = free_ports(3)
         self.name, self.directory = name, directory
         self.url = f"http://127.0.0.1:{http}"
@@ -66,6 +66,7 @@ class BrainProcess:
                 "HYTOPUS_BRAIN__STORAGE__URL": f"s3://{s3.bucket}/{new_id()}?endpoint={s3.endpoint}",
                 "HYTOPUS_BRAIN__STORAGE__ACCESS_KEY": s3.access_key,
                 "HYTOPUS_BRAIN__STORAGE__SECRET_KEY": s3.secret_key,
+                **settings,
             },
         )
 
