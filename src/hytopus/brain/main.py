@@ -66,6 +66,9 @@ from hytopus.storage.s3 import S3Store, open_s3
 _YOUNG: Final = 10_000
 """Objects that have come to stay before the collector looks at the youngest of them."""
 
+_HISTORY_PAUSE_S: Final = 0.05
+"""Between the transactions in which five minutes of measurements are written down."""
+
 _BEAT_ALONE_S: Final = 5.0
 """On SQLite there is no other Brain to be told, only whoever looks at the list."""
 
@@ -95,8 +98,13 @@ async def run(
     Raises a `HytopusError` when it cannot start.
     """
     configure(settings.log)
+
+    def serves(running: Running) -> None:
+        _spare_the_collector()
+        ready(running)
+
     try:
-        await _run(settings, ready, clock or SystemClock(), passwords or Passwords())
+        await _run(settings, serves, clock or SystemClock(), passwords or Passwords())
     except BaseExceptionGroup as group:
         error = _cause(group)
         if error is None:
@@ -161,7 +169,6 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
                         nodes=gateway.session_address,
                         joining=gateway.join_address,
                     )
-                    _spare_the_collector()
                     ready(Running(web.url, gateway.session_address, gateway.join_address, password, stop.set))
                     await stop.wait()
             finally:
@@ -171,7 +178,8 @@ async def _run(settings: BrainSettings, ready: Callable[[Running], None], clock:
 
 def _recorder(database: Database, presence: Presence, clock: Clock, metrics: Metrics) -> Recorder:
     database.observe_write = metrics.writes.observe
-    return Recorder(database, presence, clock, Durations({"api": metrics.requests, "start": metrics.starts}))
+    durations = Durations({"api": metrics.requests, "start": metrics.starts})
+    return Recorder(database, presence, clock, durations, pause_s=_HISTORY_PAUSE_S)
 
 
 def _work(

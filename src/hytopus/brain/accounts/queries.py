@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.accounts.errors import UserNotFound
@@ -27,10 +28,13 @@ async def get_user(session: AsyncSession, name_or_id: str, *, lock: bool = False
     return user
 
 
+_PRESENT: Final = select(Token, User).join(User, User.id == Token.user_id).where(Token.token_hash == bindparam("hash"))
+"""Asked with every request."""
+
+
 async def present(session: AsyncSession, token: str) -> tuple[Token, User] | None:
     """The token somebody shows, with its user; None if nobody made it."""
-    statement = select(Token, User).join(User, User.id == Token.user_id).where(Token.token_hash == hash_token(token))
-    row = (await session.execute(statement)).one_or_none()
+    row = (await session.execute(_PRESENT, {"hash": hash_token(token)})).one_or_none()
     return None if row is None else (row[0], row[1])
 
 

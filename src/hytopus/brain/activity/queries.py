@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.models import AuditRecord, Event
@@ -33,6 +34,11 @@ class EventFilter:
         return statement
 
 
+_IDS: Final = (
+    select(Event.id, Event.at).where(Event.id > bindparam("after")).order_by(Event.id).limit(bindparam("limit"))
+)
+
+
 async def newest_event(session: AsyncSession) -> int:
     """The number of the last event; 0 before the first."""
     return await session.scalar(select(func.max(Event.id)), execution_options=EVERYTHING) or 0
@@ -40,8 +46,7 @@ async def newest_event(session: AsyncSession) -> int:
 
 async def event_ids(session: AsyncSession, *, after: int, limit: int) -> Sequence[tuple[int, datetime]]:
     """Numbers and times of the events after `after`, in order, whatever they are about and whoever may see them."""
-    wanted = select(Event.id, Event.at).where(Event.id > after).order_by(Event.id).limit(limit)
-    found = await session.execute(wanted, execution_options=EVERYTHING)
+    found = await session.execute(_IDS, {"after": after, "limit": limit}, execution_options=EVERYTHING)
     return [(number, at) for number, at in found]
 
 

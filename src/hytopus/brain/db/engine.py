@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from hytopus.brain.db import sqlite
+from hytopus.brain.db import postgresql, sqlite
 from hytopus.brain.db.writer import GroupWriter
 from hytopus.errors import HytopusError
 
@@ -28,16 +28,6 @@ if TYPE_CHECKING:
 
 _HOOKS = "hytopus.after_commit"
 _LAST = "hytopus.before_commit"
-
-_READING = {
-    "tcp_keepalives_idle": "5",
-    "tcp_keepalives_interval": "2",
-    "tcp_keepalives_count": "3",
-    "tcp_user_timeout": "10000",
-}
-"""A Brain whose machine vanishes must not hold its locks for the two hours that TCP would wait."""
-_WRITING = {**_READING, "idle_in_transaction_session_timeout": "15000"}
-"""Nor may one that hangs."""
 
 
 class BadDatabaseUrl(HytopusError):
@@ -148,14 +138,7 @@ def _engine(url: str, *, immediate: bool) -> AsyncEngine:
     except ArgumentError as error:
         raise BadDatabaseUrl(url=url) from error
     if parsed.get_backend_name() == "postgresql":
-        return create_async_engine(
-            parsed.set(drivername="postgresql+asyncpg"),
-            json_deserializer=from_json,
-            pool_size=10,
-            max_overflow=10,
-            pool_pre_ping=True,
-            connect_args={"timeout": 10, "server_settings": _WRITING if immediate else _READING},
-        )
+        return postgresql.engine(parsed, writing=immediate)
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise BadDatabaseUrl(url=parsed.render_as_string(hide_password=True))
     path = parsed.database

@@ -48,8 +48,16 @@ class Recorder:
     """What this Brain has heard and not yet written. `run` owns it; nothing of it blocks."""
 
     def __init__(
-        self, database: Database, presence: Presence, clock: Clock, durations: Durations | None = None
+        self,
+        database: Database,
+        presence: Presence,
+        clock: Clock,
+        durations: Durations | None = None,
+        *,
+        pause_s: float = 0.0,
     ) -> None:
+        """`pause_s` between two transactions: a large fleet has a hundred of them, and nobody waits for any."""
+        self._pause_s = pause_s
         self._database, self._presence, self._clock = database, presence, clock
         self._durations = durations or Durations({})
         self._spans: dict[int, Span] = {}
@@ -104,7 +112,7 @@ class Recorder:
         self._take_durations()
         over = self._clock.now().timestamp() - FINE - PATIENCE_S
         self._finish(sorted(at for at in self._spans if at <= over))
-        await self._write()
+        await self._write(self._pause_s)
         await self._tell()
 
     async def _tell(self) -> None:
@@ -165,12 +173,12 @@ class Recorder:
         for at in spans:
             self._unwritten.extend(batches(self._spans.pop(at)))
 
-    async def _write(self) -> None:
+    async def _write(self, pause_s: float = 0.0) -> None:
         """One batch after the other; what cannot be written now is written later, in the same order."""
         while self._unwritten:
             await write(self._database, self._unwritten[0])
             self._unwritten.popleft()
-            await self._clock.sleep(0)
+            await self._clock.sleep(pause_s)
 
     def _forget(self) -> None:
         """Series of what has not been heard of for an hour."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.instances import moving
@@ -26,20 +27,21 @@ from hytopus.wire.messages import (
     TemplateLayer,
 )
 
+_DESTROYING: Final = and_(Instance.wanted == Wanted.DESTROYED, Instance.state.in_((State.STOPPED, State.FAILED)))
+_PENDING: Final = (
+    select(Instance)
+    .where(Instance.node_id == bindparam("node"), or_(Instance.state.in_(TRANSITIONAL - {State.MOVING}), _DESTROYING))
+    .order_by(Instance.state_since, Instance.id)
+)
+_LEFTOVERS: Final = select(Leftover).where(Leftover.node_id == bindparam("node"))
+
 
 async def commands_for(session: AsyncSession, node: Node) -> list[InstanceCommand]:
     """At most one command for each instance. `TemplateLayer.url` holds the object's S3 key, for the caller to sign."""
-    destroying = and_(Instance.wanted == Wanted.DESTROYED, Instance.state.in_((State.STOPPED, State.FAILED)))
-    pending = list(
-        await session.scalars(
-            select(Instance)
-            .where(Instance.node_id == node.id, or_(Instance.state.in_(TRANSITIONAL - {State.MOVING}), destroying))
-            .order_by(Instance.state_since, Instance.id)
-        )
-    )
+    pending = list(await session.scalars(_PENDING, {"node": node.id}))
     preparing = [instance.id for instance in pending if instance.state is State.PREPARING]
     ports = await ports_of(session, preparing) if preparing else {}
-    leftovers = await session.scalars(select(Leftover).where(Leftover.node_id == node.id))
+    leftovers = await session.scalars(_LEFTOVERS, {"node": node.id})
     return [
         *(_away_with(leftover) for leftover in leftovers),
         *(_command(instance, node, ports.get(instance.id, [])) for instance in pending),

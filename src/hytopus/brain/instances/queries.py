@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Integer, case, cast, func, or_, select
+from sqlalchemy import Integer, bindparam, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.db.scope import EVERYTHING
@@ -13,18 +14,31 @@ from hytopus.brain.instances.errors import InstanceNotFound
 from hytopus.brain.instances.models import Instance, PortLease
 from hytopus.brain.instances.states import AWAKE, State
 
+_LOCKED: Final = select(Instance).where(Instance.id == bindparam("id")).with_for_update()
+_LOCKED_ALL: Final = (
+    select(Instance).where(Instance.id.in_(bindparam("ids", expanding=True))).order_by(Instance.id).with_for_update()
+)
+_FIRST_PORTS: Final = (
+    select(PortLease.instance_id, PortLease.port)
+    .join(Instance, Instance.id == PortLease.instance_id)
+    .where(
+        Instance.id.in_(bindparam("ids", expanding=True)),
+        PortLease.instance_id.in_(bindparam("ids", expanding=True)),
+        PortLease.name == Instance.definition[("ports", 0, "name")].as_string(),
+    )
+)
+
 
 async def locked(session: AsyncSession, instance_id: str) -> Instance | None:
     """The row, for whoever is going to change it."""
-    wanted = select(Instance).where(Instance.id == instance_id).with_for_update()
-    instance: Instance | None = await session.scalar(wanted)
+    instance: Instance | None = await session.scalar(_LOCKED, {"id": instance_id})
     return instance
 
 
 async def locked_all(session: AsyncSession, instance_ids: Collection[str]) -> dict[str, Instance]:
     """Several rows by id, locked in the one order that everybody keeps to, or two who need the same deadlock."""
-    wanted = select(Instance).where(Instance.id.in_(instance_ids)).order_by(Instance.id).with_for_update()
-    return {instance.id: instance for instance in await session.scalars(wanted)}
+    rows = await session.scalars(_LOCKED_ALL, {"ids": list(instance_ids)})
+    return {instance.id: instance for instance in rows}
 
 
 async def find(session: AsyncSession, reference: str, *, lock: bool = False) -> Instance:
@@ -50,13 +64,7 @@ async def ports_of(session: AsyncSession, instance_ids: Sequence[str]) -> dict[s
 
 async def first_ports_of(session: AsyncSession, instance_ids: Collection[str]) -> dict[str, int]:
     """Of each instance that holds ports, the number of its game's first one. The database reads the games for it."""
-    first = Instance.definition[("ports", 0, "name")].as_string()
-    rows = await session.execute(
-        select(PortLease.instance_id, PortLease.port)
-        .join(Instance, Instance.id == PortLease.instance_id)
-        .where(Instance.id.in_(instance_ids), PortLease.instance_id.in_(instance_ids), PortLease.name == first),
-        execution_options=EVERYTHING,
-    )
+    rows = await session.execute(_FIRST_PORTS, {"ids": list(instance_ids)}, execution_options=EVERYTHING)
     return {instance_id: port for instance_id, port in rows}  # noqa: C416 - rows are not tuples to dict()
 
 

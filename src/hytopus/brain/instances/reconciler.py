@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 
@@ -54,6 +54,7 @@ _LOOK: Final = (
             Node.leases,
         ),
     )
+    .where(Instance.id == bindparam("id"))
 )
 """All that `situation_of` needs, and no more: this is what the Brain does most."""
 
@@ -67,7 +68,7 @@ async def reconcile(
     nothing acts on what was true a moment ago.
     """
     async with database.read() as session:
-        found = (await session.execute(_LOOK.where(Instance.id == instance_id))).one_or_none()
+        found = (await session.execute(_LOOK, {"id": instance_id})).one_or_none()
     if found is None:
         return None
     action = plan(situation_of(found[0], found[1], settings, fences), clock.now())

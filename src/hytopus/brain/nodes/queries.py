@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -13,11 +14,15 @@ from hytopus.brain.nodes.errors import NodeNotFound
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.states import NodeState
 
+_BY_ID: Final = select(Node).where(Node.id == bindparam("id"))
+_LOCKED: Final = _BY_ID.with_for_update()
+_LOST: Final = select(Node.lost_at).where(Node.id == bindparam("id"))
+
 
 async def get(session: AsyncSession, node_id: str, *, lock: bool = False) -> Node | None:
     """By id, whoever asks; None when there is none, or it was removed. `lock` for whoever is going to change it."""
-    wanted = _locked(select(Node).where(Node.id == node_id), lock)
-    node: Node | None = await session.scalar(wanted, execution_options=EVERYTHING)
+    wanted = _LOCKED if lock else _BY_ID
+    node: Node | None = await session.scalar(wanted, {"id": node_id}, execution_options=EVERYTHING)
     return node
 
 
@@ -32,7 +37,7 @@ async def find(session: AsyncSession, reference: str, *, lock: bool = False) -> 
 
 async def is_lost(session: AsyncSession, node_id: str) -> bool:
     """Whether it was declared lost, or is no node any more: whoever asks must grant it nothing."""
-    found = await session.execute(select(Node.lost_at).where(Node.id == node_id))
+    found = await session.execute(_LOST, {"id": node_id})
     row = found.one_or_none()
     return row is None or row[0] is not None
 

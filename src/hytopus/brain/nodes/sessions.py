@@ -29,6 +29,13 @@ from hytopus.wire.messages import Heartbeat
 
 SHARE_S: Final = 5.0
 
+_WITH_SESSION: Final = (
+    select(Node, NodeSession.session_id)
+    .outerjoin(NodeSession, NodeSession.node_id == Node.id)
+    .where(Node.id == bindparam("id"))
+    .options(defer(Node.facts, raiseload=True), defer(Node.overrides, raiseload=True))
+)
+
 log = get_logger(__name__)
 
 
@@ -52,13 +59,7 @@ async def is_current(session: AsyncSession, node_id: str, session_id: str) -> bo
 
 async def with_session(session: AsyncSession, node_id: str) -> tuple[Node | None, str | None]:
     """The node without what it says of itself at length, and the id of its last session. What sessions ask most."""
-    query = (
-        select(Node, NodeSession.session_id)
-        .outerjoin(NodeSession, NodeSession.node_id == Node.id)
-        .where(Node.id == node_id)
-        .options(defer(Node.facts, raiseload=True), defer(Node.overrides, raiseload=True))
-    )
-    row = (await session.execute(query, execution_options=EVERYTHING)).one_or_none()
+    row = (await session.execute(_WITH_SESSION, {"id": node_id}, execution_options=EVERYTHING)).one_or_none()
     return (None, None) if row is None else (row[0], row[1])
 
 
