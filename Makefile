@@ -61,8 +61,9 @@ screenshots: environment panel ## Take pictures of every page of the panel; writ
 	@$(BIN)/python -m tests.e2e.panel.screenshots $(ARGS)
 
 .PHONY: simulation
-simulation: environment ## Run the simulation for a long time
-	@$(BIN)/pytest -q --timeout=0 --hypothesis-profile=long tests/simulation $(ARGS)
+simulation: environment ## Run the simulation for a long time: thousands of stories (STORIES=3000)
+	@HYTOPUS_SIMULATION_EXAMPLES=$(or $(STORIES),3000) HYTOPUS_SIMULATION_ROUNDS=200 \
+		$(BIN)/pytest -q --timeout=0 -n $(JOBS) --dist worksteal tests/simulation $(ARGS)
 
 .PHONY: chaos
 chaos: environment ## Kill everything at random for ten minutes (ARGS="--minutes 2 --seed 7")

@@ -44,6 +44,7 @@ from tests.harness.database import sqlite_copy, watched_database
 from tests.harness.determinism import database_directory, seeded
 from tests.harness.factories import GAMES, OPERATOR, add, make_template
 from tests.harness.machine import Machine, World
+from tests.harness.older import Contract, OlderChannel
 from tests.harness.quiet import Quiet, WatchedDatabase
 from tests.harness.simulated_brain import SimulatedBrain
 
@@ -76,6 +77,8 @@ class SimulatedNode:
     machine: Machine
     faults: Faults
     task: asyncio.Task[None] | None = None
+    contract: Contract | None = None
+    """What it understands of a Brain, if it is of an older release."""
     declared_lost: bool = False
     """An operator relies on its agent to keep its leases."""
 
@@ -167,14 +170,14 @@ class Cluster:
             if brain is not None and brain is not sender and self.random.random() >= self.lost_signals:
                 brain.signals.publish(topic, key)
 
-    async def add_node(self, name: str, **facts: Any) -> SimulatedNode:
+    async def add_node(self, name: str, *, contract: Contract | None = None, **facts: Any) -> SimulatedNode:
         async with self.database.write() as session:
             node_id = (await nodes.join(session, name, at=self.clock.now())).id
         known = {key: getattr(FACTS, key) for key in FACTS.__slots__}
         machine = Machine(
             name, self.world, NodeFacts(**{**known, **facts}), self.clock, self.directory / name, self.store
         )
-        node = SimulatedNode(node_id, machine, Faults(seed=self.random.randrange(2**32)))
+        node = SimulatedNode(node_id, machine, Faults(seed=self.random.randrange(2**32)), contract=contract)
         self.nodes[name] = node
         self.start_agent(node)
         return node
@@ -200,7 +203,8 @@ class Cluster:
     def dial(self, node: SimulatedNode, name: str) -> NodeChannel:
         if (brain := self.brains[name]) is None:
             raise LinkClosed(cause="the Brain is down")
-        return brain.dial(node.node_id, node.faults)
+        channel = brain.dial(node.node_id, node.faults)
+        return channel if node.contract is None else OlderChannel(channel, node.contract)
 
     async def create(self, *bodies: Mapping[str, Any]) -> None:
         """All in one transaction; `name` is all a body needs."""

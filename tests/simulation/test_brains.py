@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hytopus.brain.instances.states import TRANSITIONS, State
 from tests.harness.cluster import Cluster, open_cluster
+from tests.simulation import stories
 
 VERBS = ("stop", "restart", "kill", "destroy", "move")
 
@@ -60,7 +61,7 @@ async def test_a_world_moves_while_the_brain_dies_again_and_again() -> None:
         assert not source.machine.holds
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=stories(50), suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(VERBS), st.integers(1, 24), st.booleans())
 async def test_a_brain_dies_in_the_middle_of_a_transaction(verb: str, transactions: int, durable: bool) -> None:
     """Before what it did is durable, or after that and before anybody has heard of it; another one begins at once."""

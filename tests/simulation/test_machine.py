@@ -1,12 +1,8 @@
-"""A small cluster under whatever hypothesis thinks of: it looks for the shortest story that breaks something.
-
-`HYTOPUS_SIMULATION_EXAMPLES` makes it tell more stories.
-"""
+"""A small cluster under whatever hypothesis thinks of: it looks for the shortest story that breaks something."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -17,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.harness.cluster import Cluster, SimulatedNode, open_cluster
+from tests.simulation import stories
 
-EXAMPLES: Final = int(os.environ.get("HYTOPUS_SIMULATION_EXAMPLES", "12"))
 NODES: Final = ("a", "b", "c")
 KINDS: Final[dict[str, dict[str, Any]]] = {
     "i0": {},
@@ -214,7 +210,7 @@ class ClusterMachine(RuleBasedStateMachine):
 
 TestClusterMachine = ClusterMachine.TestCase
 TestClusterMachine.settings = settings(
-    max_examples=EXAMPLES,
+    max_examples=stories(50),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -16,6 +16,7 @@ from hytopus.brain.instances.models import Instance, PortLease
 from hytopus.brain.instances.states import State, Wanted
 from hytopus.brain.nodes.restored import AT_MOST
 from tests.harness.cluster import Cluster, open_cluster
+from tests.simulation import stories
 
 VERBS = ("create", "destroy", "stop", "start", "restart", "crash", "power_off", "nothing")
 
@@ -176,7 +177,7 @@ async def test_a_node_that_never_comes_back_does_not_hold_up_the_rest() -> None:
         ]
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=stories(30), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 5), st.integers(0, 40)), max_size=12), st.data())
 async def test_whatever_happened_since_the_backup(did: list[tuple[str, int, int]], data: st.DataObject) -> None:
     async with open_cluster() as cluster:

@@ -37,6 +37,11 @@ async def migrate(database: Database, revision: str = "head") -> None:
         await connection.run_sync(upgrade, revision)
 
 
+def revisions() -> list[str]:
+    """All there are, the oldest first."""
+    return [script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()][::-1]
+
+
 def upgrade(connection: Connection, revision: str) -> None:
     """In a transaction that is somebody else's."""
     config = alembic_config()
