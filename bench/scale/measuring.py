@@ -19,9 +19,9 @@ from tests.fleet.load import Tally, create_many, listening, looking_around, perc
 from tests.fleet.seeding import database_of
 
 WINDOW_S: Final = 20.0
-CHANGES: Final = 300
+CHANGES: Final = 200
 CHANGES_PER_SECOND: Final = 10
-LISTS: Final = 300
+LISTS: Final = 200
 _BIG: Final = 500
 _PAUSE_S: Final = 0.05
 
