@@ -11,6 +11,8 @@ COPY games games
 RUN /opt/hytopus/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.11-slim-bookworm
+# For the fence around the game servers.
+RUN apt-get update && apt-get install -y --no-install-recommends iptables && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/hytopus /opt/hytopus
 ENV PATH=/opt/hytopus/bin:$PATH
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["hytopus", "node", "status"]

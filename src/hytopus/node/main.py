@@ -24,6 +24,7 @@ from hytopus.node.doctor.facts import Facts, gather
 from hytopus.node.doctor.rounds import Rounds
 from hytopus.node.facts import node_facts
 from hytopus.node.files.desk import FileDesk
+from hytopus.node.guard import fence_of, keep_guard
 from hytopus.node.identity import Identity, agent_id, load_identity, lock_data_directory
 from hytopus.node.journal import Journal
 from hytopus.node.lease import Lease
@@ -36,7 +37,6 @@ from hytopus.node.materialise.probe import Abilities, How, probe
 from hytopus.node.materialise.workspace import Workspaces
 from hytopus.node.metrics import Metrics, Sample, serve_metrics
 from hytopus.node.runner.host import Host
-from hytopus.node.runtime.base import Runtime
 from hytopus.node.runtime.docker import DockerRuntime
 from hytopus.node.settings import NodeSettings
 
@@ -66,7 +66,9 @@ async def run(settings: NodeSettings, *, ready: Callable[[Agent], None] = lambda
             await _serve(settings, identity, runtime, ready)
 
 
-async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, ready: Callable[[Agent], None]) -> None:
+async def _serve(
+    settings: NodeSettings, identity: Identity, runtime: DockerRuntime, ready: Callable[[Agent], None]
+) -> None:
     clock, metrics = SystemClock(), Metrics()
     outbox, dialer = Outbox(clock), GrpcDialer(identity)
     cache = _cache(settings)
@@ -111,6 +113,7 @@ async def _serve(settings: NodeSettings, identity: Identity, runtime: Runtime, r
                 tasks.create_task(agent.run(), name="agent"),
                 tasks.create_task(link.run(), name="link"),
                 tasks.create_task(keep_renewed(identity, dialer, clock=clock), name="renewal"),
+                tasks.create_task(keep_guard(runtime.guard, clock), name="guard"),
             ]
             if settings.metrics.enabled:
                 work.append(tasks.create_task(_metrics(settings, metrics), name="metrics"))
@@ -129,7 +132,7 @@ async def _look(settings: NodeSettings, identity: Identity, host: Host, ways: Se
 
 
 @asynccontextmanager
-async def _runtime(settings: NodeSettings, identity: Identity) -> AsyncIterator[Runtime]:
+async def _runtime(settings: NodeSettings, identity: Identity) -> AsyncIterator[DockerRuntime]:
     docker = settings.docker
     async with DockerRuntime.open(
         identity.node_id,
@@ -138,6 +141,7 @@ async def _runtime(settings: NodeSettings, identity: Identity) -> AsyncIterator[
         bind_address=docker.bind_address,
         pull_timeout=docker.pull_timeout,
         progress=lambda line: log.info("pulling", progress=line),
+        fence=fence_of(settings, identity),
     ) as runtime:
         yield runtime
 

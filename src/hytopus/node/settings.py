@@ -58,6 +58,10 @@ class DockerSettings(_Section):
     """Seconds an image may take to be pulled."""
     patience: Annotated[float, Field(ge=0)] = 60
     """Seconds a start waits for an engine that does not answer."""
+    fence: bool = True
+    """Game servers may call nothing of this machine, of the Brain and of a cloud's metadata but DNS and game ports."""
+    allowed: tuple[str, ...] = ()
+    """What they may call there all the same: addresses, networks or names, `10.0.0.5:3306` for one port of it."""
 
 
 class CacheSettings(_Section):

@@ -53,6 +53,8 @@ class Facts:
     ports: int = 500
     ports_foreign: Sequence[int] = ()
     ipv4_forwarding: bool = True
+    fence_problem: str = ""
+    """Why there is no fence around the game servers; empty if there is."""
 
 
 async def gather(
@@ -104,6 +106,7 @@ def _machine(
         ports=settings.ports.last - settings.ports.first + 1,
         ports_foreign=foreign_ports,
         ipv4_forwarding=_reads(Path("/proc/sys/net/ipv4/ip_forward"), "1"),
+        fence_problem=_unfenced(settings),
     )
 
 
@@ -146,6 +149,12 @@ async def _reach(address: str) -> str:
         return str(error)
     writer.close()
     return ""
+
+
+def _unfenced(settings: NodeSettings) -> str:
+    if not settings.docker.fence:
+        return "docker.fence is false."
+    return "" if shutil.which("iptables") else "There is no iptables."
 
 
 def _reads(file: Path, wanted: str) -> bool:

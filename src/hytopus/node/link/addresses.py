@@ -45,6 +45,10 @@ class Addresses:
         self._dialled = True
         return self._ring[0]
 
+    def known(self) -> list[str]:
+        """All of them, as they are written down. Reads the disk."""
+        return list(dict.fromkeys((*self._load(), self._identity.session_address)))
+
     def stands(self) -> None:
         """The one dialled last serves."""
         self._failed = 0

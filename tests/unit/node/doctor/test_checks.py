@@ -28,6 +28,7 @@ ILL = {
     "memory_overcommitted": replace(WELL, memory_offered_mb=9000),
     "ports_taken": replace(WELL, ports_foreign=range(30_000, 30_200)),
     "no_forwarding": replace(WELL, ipv4_forwarding=False),
+    "no_fence": replace(WELL, fence_problem="There is no iptables."),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from aiodocker import Docker, DockerError
@@ -22,6 +22,7 @@ from hytopus.node.runtime.docker.client import call, connect
 from hytopus.node.runtime.docker.console import Consoles
 from hytopus.node.runtime.docker.errors import game_of, is_missing_image, is_missing_network, translated
 from hytopus.node.runtime.docker.events import read_events
+from hytopus.node.runtime.docker.fence import Fence, FenceRefused, take_down
 from hytopus.node.runtime.docker.images import Progress, has_image, pull_image
 from hytopus.node.runtime.docker.logs import read_logs
 from hytopus.node.runtime.docker.network import check_ports, ensure_network
@@ -44,6 +45,7 @@ class DockerRuntime:
         bind_address: str,
         pull_timeout: float,
         progress: Progress,
+        fence: Fence | None,
     ) -> None:
         self._docker = docker
         self._scope = scope
@@ -52,6 +54,7 @@ class DockerRuntime:
         self._address = bind_address
         self._pull_timeout = pull_timeout
         self._progress = progress
+        self._fence = fence
         self._consoles = Consoles(docker)
         self._meter = Meter(docker, scope)
 
@@ -66,6 +69,7 @@ class DockerRuntime:
         bind_address: str = "0.0.0.0",  # noqa: S104 - players come from everywhere
         pull_timeout: float = 600,
         progress: Progress = _silent,
+        fence: Fence | None = None,
     ) -> AsyncIterator[DockerRuntime]:
         """A runtime for the node `scope`. Does not talk to the engine yet, so it opens while the engine is down.
 
@@ -79,6 +83,7 @@ class DockerRuntime:
                 bind_address=bind_address,
                 pull_timeout=pull_timeout,
                 progress=progress,
+                fence=fence,
             )
             try:
                 yield runtime
@@ -164,6 +169,13 @@ class DockerRuntime:
         with translated("measure", "every instance"):
             return await self._meter.read()
 
+    async def guard(self) -> None:
+        """Have the fence around the servers stand, or gone. Raises `FenceRefused`, `RuntimeUnavailable`."""
+        with translated("guard", "every instance"):
+            if self._network_id is None:
+                self._network_id = await ensure_network(self._docker, self._network)
+        await (self._fence.put_up(self._network_id) if self._fence else take_down(self._network_id))
+
     async def _run(self, spec: ContainerSpec) -> None:
         """Create and start. What may be missing (image, network) is made when the engine misses it, not looked for."""
         for attempt in range(3):
@@ -180,6 +192,9 @@ class DockerRuntime:
     async def _create(self, spec: ContainerSpec) -> None:
         if self._network_id is None:
             self._network_id = await ensure_network(self._docker, self._network)
+            if self._fence:
+                with suppress(FenceRefused):  # whoever keeps guard says so
+                    await self._fence.put_up(self._network_id)
         await containers.create(self._docker, spec, scope=self._scope, network=self._network_id, address=self._address)
 
     async def _supplied(self, error: DockerError, spec: ContainerSpec) -> bool:

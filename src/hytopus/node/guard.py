@@ -1,0 +1,49 @@
+"""The fence around the game servers, looked after: what a restart of the engine or a firewall tears down comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+from hytopus.errors import HytopusError
+from hytopus.kit.clock import Clock
+from hytopus.kit.logs import get_logger
+from hytopus.node.identity import Identity
+from hytopus.node.link.addresses import Addresses
+from hytopus.node.runtime.docker.fence import METADATA, Fence
+from hytopus.node.settings import NodeSettings
+
+log = get_logger(__name__)
+
+EVERY_S: Final = 60.0
+
+
+def fence_of(settings: NodeSettings, identity: Identity) -> Fence | None:
+    """None where the operator wants none."""
+    if not settings.docker.fence:
+        return None
+
+    def forbidden() -> Iterator[str]:
+        yield METADATA
+        for address in (urlsplit(identity.brain_url).netloc, *Addresses(identity).known()):
+            if host := urlsplit(f"//{address}").hostname:
+                yield host
+
+    return Fence(settings.ports.first, settings.ports.last, forbidden, settings.docker.allowed)
+
+
+async def keep_guard(guard: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    """For ever. What prevents it is said once; an engine that is away is somebody else's business."""
+    said = ""
+    while True:
+        try:
+            await guard()
+            said = ""
+        except HytopusError as error:
+            if error.message != said and not error.retryable:
+                log.warning("game servers are not fenced in", code=error.code, why=error.message, remedy=error.advice)
+            said = error.message
+        except Exception:
+            log.exception("the fence around the game servers could not be looked after; trying again")
+        await clock.sleep(EVERY_S)
