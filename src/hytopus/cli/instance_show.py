@@ -155,7 +155,7 @@ def _fields(instance: Json) -> dict[str, Any]:
         "layers": [f"{layer['template_id']}@{layer['version']}" for layer in instance["layers"]],
         "variables": instance["variables"],
         "limits": f"{instance['memory_mb']} MB memory, {instance['cpus']} CPUs, {instance['disk_mb']} MB disk",
-        "usage": _usage(instance.get("usage")),
+        "usage": _usage(instance),
         "needs": [text for text in (instance["region"], *instance["tags"]) if text],
         "autostart": instance["autostart"],
         "restarts": _policy(instance),
@@ -188,10 +188,15 @@ def _policy(instance: Json) -> str:
     )
 
 
-def _usage(usage: Json | None) -> str | None:
+def _usage(instance: Json) -> str | None:
+    usage = instance.get("usage")
     if not usage:
         return None
-    return f"{plain(usage['cpu_percent'])} % CPU, {plain(usage['memory_mb'])} MB memory"
+    used = f"{plain(usage['cpu_percent'])} % CPU, {plain(usage['memory_mb'])} MB memory"
+    if not usage.get("disk_mb"):
+        return used
+    too_much = "; more than is reserved" if instance.get("disk_over_since") else ""
+    return f"{used}, {plain(usage['disk_mb'])} of {plain(instance['disk_mb'])} MB disk{too_much}"
 
 
 def _checks(node: Json) -> Iterator[tuple[Any, ...]]:

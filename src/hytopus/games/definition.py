@@ -201,7 +201,7 @@ class Resources(_Model):
     cpus: Annotated[float, Field(gt=0)] = 1.0
     """A limit."""
     disk_mb: Annotated[int, Field(ge=1)] = 2048
-    """Reserved on the node, not enforced."""
+    """Reserved on the node. Nothing holds a server back that takes more; it is noticed and said."""
     pids: Annotated[int, Field(ge=16)] = 512
     """Processes and threads at most."""
 

@@ -16,6 +16,7 @@ from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.node.crashes.sender import CrashSender
 from hytopus.node.crew import Crew
+from hytopus.node.disks import measure_disks
 from hytopus.node.doctor.rounds import Rounds
 from hytopus.node.files.desk import FileDesk
 from hytopus.node.metrics import Sample
@@ -98,7 +99,12 @@ class Agent:
             engine_up=self.crew.engine_up,
         )
         known = self._host.vitals.usage
-        usage = tuple(_usage_of(instance, known) for instance in self.crew if instance.id in known)
+        disk = self._host.vitals.disk_mb
+        usage = tuple(
+            _usage_of(instance, known[instance.id], disk.get(instance.id, 0))
+            for instance in self.crew
+            if instance.id in known
+        )
         lent = self._host.lease.wanted or any(instance.record.lease_s for instance in self.crew)
         number = self._host.lease.sending() if lent else 0
         return Heartbeat(self._host.clock.now().isoformat(), self.dev_mode, load, usage, number)
@@ -205,6 +211,7 @@ class Agent:
             tasks.create_task(self.crew.run(), name="crew")
             await self.adopted.wait()
             tasks.create_task(self._measure_for_ever(), name="measure")
+            tasks.create_task(measure_disks(self._host, self.crew), name="disks")
             tasks.create_task(self._worlds.run(), name="worlds")
             if self._crashes:
                 tasks.create_task(self._crashes.run(), name="crashes")
@@ -238,8 +245,7 @@ class Agent:
             await self._host.clock.sleep(self._heartbeat_seconds)
 
 
-def _usage_of(instance: Instance, measured: Mapping[str, Usage]) -> InstanceUsage:
-    used = measured[instance.id]
+def _usage_of(instance: Instance, used: Usage, disk_mb: int) -> InstanceUsage:
     return InstanceUsage(
         instance.id,
         round(used.cpu_percent, 1),
@@ -247,6 +253,7 @@ def _usage_of(instance: Instance, measured: Mapping[str, Usage]) -> InstanceUsag
         len(instance.players),
         round(used.network_in, 1),
         round(used.network_out, 1),
+        disk_mb,
     )
 
 

@@ -14,6 +14,7 @@ from hytopus.node.cache.download import Progress as Fetched
 from hytopus.node.cache.eviction import Bounds
 from hytopus.node.cache.source import LayerSource
 from hytopus.node.materialise.leaving import PackedWorld
+from hytopus.node.materialise.taken import taken_mb
 from hytopus.node.materialise.workspace import Prepared, Workspaces
 from hytopus.node.runner.host import Built, CacheNumbers, Progress
 from hytopus.wire.messages import PrepareInstance, TemplateLayer
@@ -83,6 +84,9 @@ class CachedDirectories:
     async def destroy(self, instance_id: str) -> None:
         await self._workspaces.destroy(instance_id)
         self._released.set()
+
+    async def disk_mb(self, instance_id: str) -> int:
+        return await asyncio.to_thread(taken_mb, self._workspaces.site.instance(instance_id))
 
     async def provenance(self, instance_id: str, pattern: str) -> Sequence[Mapping[str, Any]]:
         return [asdict(file) for file in await self._workspaces.provenance(instance_id, pattern)]

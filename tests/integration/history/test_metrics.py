@@ -48,6 +48,7 @@ BEYOND: Final = (
     "hytopus_node_sessions",
     "hytopus_live_streams",
     "hytopus_instances_waiting_seconds",
+    "hytopus_instances_over_disk",
     "hytopus_node_players",
     "hytopus_instance_start_seconds_bucket",
     "hytopus_database_write_seconds_bucket",

@@ -54,6 +54,18 @@ class Restarts:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskOver:
+    """An instance that takes more disk than is reserved for it."""
+
+    instance_id: str
+    name: str
+    since: datetime
+    reserved_mb: int
+    taken_mb: int
+    """0: its node has not said so again."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreFact:
     error: str = ""
     """Why it cannot be reached; empty if it can."""
@@ -79,6 +91,7 @@ class Facts:
     version: str = ""
     nodes: Sequence[NodeFact] = ()
     restarts: Sequence[Restarts] = ()
+    disk_over: Sequence[DiskOver] = ()
     waiting: int = 0
     waiting_s: float = 0.0
     store: StoreFact = field(default_factory=StoreFact)

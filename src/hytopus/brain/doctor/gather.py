@@ -22,7 +22,7 @@ from hytopus.brain.authority import rotation
 from hytopus.brain.authority.models import NodeCertificate
 from hytopus.brain.backups.queries import standing
 from hytopus.brain.db.engine import Database
-from hytopus.brain.doctor.facts import DatabaseFact, Facts, NodeFact, Restarts, StoreFact
+from hytopus.brain.doctor.facts import DatabaseFact, DiskOver, Facts, NodeFact, Restarts, StoreFact
 from hytopus.brain.history.durations import buckets, percentile
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.rooms import rooms_of
@@ -60,6 +60,7 @@ async def gather(
     async with database.read() as session:
         nodes = await _nodes(session, presence)
         restarts = await _restarts(session, now - _RECENTLY)
+        disk_over = await _disk_over(session, presence)
         waiting = await waiting_since(session)
         backups = await standing(session)
         since = await session.scalar(select(func.min(User.created_at)))
@@ -74,6 +75,7 @@ async def gather(
         version=version("hytopus"),
         nodes=nodes,
         restarts=restarts,
+        disk_over=disk_over,
         waiting=len(waiting),
         waiting_s=max(((now - at).total_seconds() for at in waiting), default=0.0),
         store=await _store(store, clock, key),
@@ -166,6 +168,20 @@ async def _restarts(session: AsyncSession, since: datetime) -> list[Restarts]:
         .group_by(Instance.id, Instance.name)
     )
     return [Restarts(*row) for row in rows]
+
+
+async def _disk_over(session: AsyncSession, presence: Presence) -> list[DiskOver]:
+    rows = await session.execute(
+        select(Instance.id, Instance.name, Instance.disk_over_since, Instance.disk_mb)
+        .where(Instance.disk_over_since.is_not(None), Instance.state != State.DESTROYED)
+        .order_by(Instance.name)
+    )
+    taken = presence.disk_mb()
+    return [
+        DiskOver(instance_id, name, since, reserved_mb, taken.get(instance_id, 0))
+        for instance_id, name, since, reserved_mb in rows
+        if since is not None
+    ]
 
 
 async def _first_password_kept(session: AsyncSession) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.control.controller import Controller, Topic
 from hytopus.brain.db.engine import Database
+from hytopus.brain.instances.disk import watch_disk
 from hytopus.brain.instances.fences import Fences
 from hytopus.brain.instances.reconciler import due, instances_on, reconcile
 from hytopus.brain.instances.scheduler import schedule
@@ -37,6 +38,7 @@ async def run_loops(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(watch_learning(database, clock))
         tasks.create_task(watch(database, presence, fleet, clock=clock, settings=nodes))
+        tasks.create_task(watch_disk(database, presence, clock))
         tasks.create_task(share_heartbeats(database, presence, fleet, clock))
         tasks.create_task(instance_controller(database, clock, instances).run())
         tasks.create_task(placement_controller(database, presence, clock, instances).run())

@@ -127,6 +127,8 @@ class Instance(Placed, Base):
     timings_ms: Mapped[dict[str, Any]]
     """How long the steps of the last preparation and start took."""
     players: Mapped[list[str]]
+    disk_over_since: Mapped[datetime | None]
+    """Since when it takes more disk than is reserved for it."""
     start_began_at: Mapped[datetime | None]
     """When the start under way, or the last one, began: with its preparation, if it needed one."""
     started_at: Mapped[datetime | None]

@@ -39,6 +39,7 @@ PASSING: Final = frozenset(
         "log_tail",
         "timings_ms",
         "players",
+        "disk_over_since",
         "start_began_at",
         "started_at",
     }

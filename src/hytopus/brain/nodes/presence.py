@@ -158,6 +158,12 @@ class Presence:
         seen = self._nodes.get(node_id)
         return {} if seen is None else seen.usage
 
+    def disk_mb(self) -> dict[str, int]:
+        """What instances take of their nodes' disks, by their ids, as far as it was measured."""
+        nodes = {*self._nodes, *self._elsewhere}
+        usages = (usage for node_id in nodes for usage in self.usages(node_id).values())
+        return {usage.instance_id: usage.disk_mb for usage in usages if usage.disk_mb}
+
     def players(self, node_id: str) -> int:
         """How many players it had when it last spoke."""
         return sum(usage.players for usage in self.usages(node_id).values())

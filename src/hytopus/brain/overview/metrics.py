@@ -19,7 +19,7 @@ from hytopus.brain.db.time import database_now
 from hytopus.brain.http.edge import Edge
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.states import NodeState
-from hytopus.brain.overview.queries import Overview, overview, waiting_since
+from hytopus.brain.overview.queries import Overview, over_disk, overview, waiting_since
 from hytopus.wire.messages import NodeLoad
 
 _LOADS: Final = (
@@ -46,12 +46,14 @@ async def exposition(edge: Edge, presence: Presence, *, sessions: int = 0) -> by
     """All metrics in Prometheus' text format. `sessions` of nodes stand at this Brain."""
     async with edge.database.read() as session:
         numbers, backups, waiting = await overview(session), await standing(session), await waiting_since(session)
-        brains = list(await session.scalars(select(Brain)))
+        brains, over = list(await session.scalars(select(Brain))), await over_disk(session)
         now = await database_now(session, edge.clock)
     loads = presence.loads()
     families = [*_counts(numbers), *_nodes(numbers, loads), *_edge(edge), *_backups(backups), *_brains(brains, now)]
     families += _waiting(waiting, edge.clock.now())
     families += _players(numbers, presence)
+    text = "Instances that take more disk than is reserved for them."
+    families.append(GaugeMetricFamily("hytopus_instances_over_disk", text, value=over))
     families.append(GaugeMetricFamily("hytopus_node_sessions", "Sessions of nodes with this Brain.", value=sessions))
     registry = CollectorRegistry()
     registry.register(_Once(families))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.instances import queries as instances
@@ -34,6 +34,12 @@ async def waiting_since(session: AsyncSession) -> list[datetime]:
     """Since when instances that are to run have waited for a node."""
     waiting = select(Instance.state_since).where(Instance.state == State.REQUESTED, Instance.wanted == Wanted.RUNNING)
     return list(await session.scalars(waiting))
+
+
+async def over_disk(session: AsyncSession) -> int:
+    """How many instances take more disk than is reserved for them."""
+    over = select(func.count()).where(Instance.disk_over_since.is_not(None), Instance.state != State.DESTROYED)
+    return await session.scalar(over) or 0
 
 
 async def overview(session: AsyncSession) -> Overview:

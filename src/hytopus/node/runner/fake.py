@@ -31,6 +31,8 @@ class FakeDirectories:
     cannot_destroy: HytopusError | None = None
     worlds: dict[str, str] = field(default_factory=dict)
     """What each instance has written; travels with it."""
+    taken_mb: dict[str, int] = field(default_factory=dict)
+    """What each directory takes."""
     outgoing: Path = Path("/nonexistent")
     """Where packed worlds are written."""
 
@@ -64,6 +66,9 @@ class FakeDirectories:
             raise self.cannot_destroy
         self.on_disk.pop(instance_id, None)
         self.half_done.discard(instance_id)
+
+    async def disk_mb(self, instance_id: str) -> int:
+        return self.taken_mb.get(instance_id, 0)
 
     async def provenance(self, instance_id: str, pattern: str) -> Sequence[Mapping[str, Any]]:
         layers = [f"{layer.template_id}@{layer.version}" for layer in self.on_disk[instance_id].template_layers]

@@ -57,6 +57,8 @@ class Vitals:
     load: NodeLoad = field(default_factory=NodeLoad)
     usage: Mapping[str, Usage] = field(default_factory=dict)
     """By instance id."""
+    disk_mb: Mapping[str, int] = field(default_factory=dict)
+    """By instance id: what each directory takes."""
 
 
 async def _forgotten(bundle: Bundle, summary: Mapping[str, Any]) -> None:
@@ -80,6 +82,10 @@ class Directories(Protocol):
 
     async def destroy(self, instance_id: str) -> None:
         """Gone, with all that the server wrote; nothing happens where nothing is."""
+        ...
+
+    async def disk_mb(self, instance_id: str) -> int:
+        """What its directory takes now, rounded up; files that come and go meanwhile count or not."""
         ...
 
     async def provenance(self, instance_id: str, pattern: str) -> Sequence[Mapping[str, Any]]: ...

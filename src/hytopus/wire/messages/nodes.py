@@ -57,6 +57,8 @@ class InstanceUsage:
     network_in: float = 0.0
     network_out: float = 0.0
     """Bytes a second, as the server sees them."""
+    disk_mb: int = 0
+    """What its directory takes on its node; 0: not measured yet."""
 
 
 @dataclass(frozen=True, slots=True)

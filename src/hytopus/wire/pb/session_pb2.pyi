@@ -417,6 +417,7 @@ class InstanceUsage(_message.Message):
     PLAYERS_FIELD_NUMBER: _builtins.int
     NETWORK_IN_FIELD_NUMBER: _builtins.int
     NETWORK_OUT_FIELD_NUMBER: _builtins.int
+    DISK_MB_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     cpu_percent: _builtins.float
     memory_mb: _builtins.float
@@ -424,6 +425,8 @@ class InstanceUsage(_message.Message):
     network_in: _builtins.float
     """Bytes a second, as the server sees them."""
     network_out: _builtins.float
+    disk_mb: _builtins.int
+    """0: not measured yet."""
     def __init__(
         self,
         *,
@@ -433,10 +436,11 @@ class InstanceUsage(_message.Message):
         players: _builtins.int = ...,
         network_in: _builtins.float = ...,
         network_out: _builtins.float = ...,
+        disk_mb: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "instance_id", b"instance_id", "memory_mb", b"memory_mb", "network_in", b"network_in", "network_out", b"network_out", "players", b"players"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "disk_mb", b"disk_mb", "instance_id", b"instance_id", "memory_mb", b"memory_mb", "network_in", b"network_in", "network_out", b"network_out", "players", b"players"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

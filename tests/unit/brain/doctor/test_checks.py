@@ -10,7 +10,7 @@ import pytest
 
 from hytopus.brain.doctor.api import once
 from hytopus.brain.doctor.checks import CHECKS
-from hytopus.brain.doctor.facts import DatabaseFact, Facts, NodeFact, Restarts, StoreFact
+from hytopus.brain.doctor.facts import DatabaseFact, DiskOver, Facts, NodeFact, Restarts, StoreFact
 from hytopus.kit.findings import Finding, Severity, examine
 from hytopus.wire.messages import NodeLoad
 from tests.unit.docs.test_reference import _COMMAND, command_exists
@@ -58,6 +58,7 @@ ILL = {
     "node_certificate_expires": _node(certificate_until=NOW + timedelta(hours=9)),
     "cache_too_large": _load(cache_bytes=60_000 * 2**20),
     "certificate_expires": replace(WELL, certificates=[("the API", NOW + timedelta(days=9))]),
+    "disk_exceeded": replace(WELL, disk_over=[DiskOver("i1", "lobby", NOW - timedelta(hours=1), 64, 80)]),
     "crash_loop": replace(WELL, restarts=[Restarts("i1", "lobby", 4)]),
     "no_room": replace(WELL, waiting=3, waiting_s=900),
     "store_unreachable": replace(WELL, store=StoreFact(error="refused")),

@@ -80,6 +80,8 @@ class UsageOut(Output):
     network_in: float = 0.0
     network_out: float = 0.0
     """Bytes a second."""
+    disk_mb: int = 0
+    """What its directory takes on its node; 0: not measured yet."""
 
 
 class WaitingOut(Output):

@@ -68,6 +68,8 @@ class InstanceOut(InstanceSummary):
     memory_mb: int
     cpus: float
     disk_mb: int
+    disk_over_since: datetime | None
+    """Since when it takes more disk than that; nothing holds it back."""
     region: str
     tags: list[str]
     pinned_node: str | None
@@ -129,6 +131,7 @@ _COPIED = (
     "memory_mb",
     "cpus",
     "disk_mb",
+    "disk_over_since",
     "region",
     "tags",
     "pinned_node",
