@@ -7,7 +7,7 @@ and a chart reads its few hundred moments by their keys.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from sqlalchemy import BigInteger, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -18,6 +18,9 @@ FINE: Final = 300
 COARSE: Final = 3600
 STEPS: Final = (FINE, COARSE)
 """Seconds that one row spans."""
+
+Sum = Annotated[int, mapped_column(BigInteger)]
+"""Of many samples: more than 32 bits hold."""
 
 _IN_ORDER: Final[Any] = {"sqlite_with_rowid": False}
 """SQLite keeps the rows in the order of their keys, without an index beside them."""
@@ -38,19 +41,19 @@ class NodeHistory(_Measured, Base):
 
     node_id: Mapped[str] = mapped_column(String(16), primary_key=True)
     samples: Mapped[int]
-    cpu_percent: Mapped[int] = mapped_column(BigInteger)
+    cpu_percent: Mapped[Sum]
     """Sums of tenths of a percent."""
     cpu_percent_max: Mapped[int]
-    memory_used_mb: Mapped[int] = mapped_column(BigInteger)
-    disk_free_mb: Mapped[int] = mapped_column(BigInteger)
-    running: Mapped[int] = mapped_column(BigInteger)
-    players: Mapped[int] = mapped_column(BigInteger)
-    network_in: Mapped[int] = mapped_column(BigInteger)
-    network_out: Mapped[int] = mapped_column(BigInteger)
-    cache_hits: Mapped[int] = mapped_column(BigInteger)
-    cache_misses: Mapped[int] = mapped_column(BigInteger)
-    s3_requests: Mapped[int] = mapped_column(BigInteger)
-    s3_bytes: Mapped[int] = mapped_column(BigInteger)
+    memory_used_mb: Mapped[Sum]
+    disk_free_mb: Mapped[Sum]
+    running: Mapped[Sum]
+    players: Mapped[Sum]
+    network_in: Mapped[Sum]
+    network_out: Mapped[Sum]
+    cache_hits: Mapped[Sum]
+    cache_misses: Mapped[Sum]
+    s3_requests: Mapped[Sum]
+    s3_bytes: Mapped[Sum]
 
 
 class InstanceHistory(_Measured, Base):
@@ -61,13 +64,13 @@ class InstanceHistory(_Measured, Base):
 
     instance_id: Mapped[str] = mapped_column(String(16), primary_key=True)
     samples: Mapped[int]
-    cpu_percent: Mapped[int] = mapped_column(BigInteger)
+    cpu_percent: Mapped[Sum]
     """Sums of tenths of a percent."""
     cpu_percent_max: Mapped[int]
-    memory_mb: Mapped[int] = mapped_column(BigInteger)
-    players: Mapped[int] = mapped_column(BigInteger)
-    network_in: Mapped[int] = mapped_column(BigInteger)
-    network_out: Mapped[int] = mapped_column(BigInteger)
+    memory_mb: Mapped[Sum]
+    players: Mapped[Sum]
+    network_in: Mapped[Sum]
+    network_out: Mapped[Sum]
 
 
 class FleetHistory(_Measured, Base):
@@ -77,8 +80,8 @@ class FleetHistory(_Measured, Base):
     __table_args__ = _IN_ORDER
 
     name: Mapped[str] = mapped_column(String(48), primary_key=True)
-    samples: Mapped[int] = mapped_column(BigInteger)
-    total: Mapped[int] = mapped_column(BigInteger)
+    samples: Mapped[Sum]
+    total: Mapped[Sum]
     """Sum of the samples, in tenths."""
 
 
@@ -92,4 +95,4 @@ class DurationHistory(_Measured, Base):
     """`start` (an instance, until it is ready for players) or `api` (a request)."""
     bound_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     """-1: longer than every bound."""
-    count: Mapped[int] = mapped_column(BigInteger)
+    count: Mapped[Sum]

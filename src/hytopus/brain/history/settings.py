@@ -16,5 +16,5 @@ class HistorySettings(BaseModel):
     """How long measurements are kept, one for each hour."""
     fine_hours: Annotated[int, Field(ge=2, le=168)] = 48
     """How long they are also kept for every five minutes."""
-    event_days: Annotated[int, Field(ge=7, le=3650)] = 60
+    event_days: Annotated[int, Field(ge=7, le=3650)] = 90
     """How long the event log reaches back. The audit log is never cut, nor what an existing instance's page needs."""
