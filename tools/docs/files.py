@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from hytopus.brain.instances.variables import BUILT_IN, RESERVED
 from hytopus.games.definition import Game
 from hytopus.layers.rules import TemplateRules
 from hytopus.layers.substitute import MAX_FILE
+from hytopus.layers.variables import CHOICES, FACTS
 from tools.docs.attributes import attribute_docs
 from tools.docs.fields import default_of, nested_model, type_of
 from tools.docs.markdown import code, first_paragraph, table
@@ -31,9 +31,9 @@ Files that are binary (a NUL in the first 8 KiB) or larger than {MAX_FILE >> 20}
 
 | Variable | Value |
 | --- | --- |
-| {", ".join(code(name) for name in sorted(RESERVED))} | facts; nobody can set them |
+| {", ".join(code(name) for name in sorted(FACTS))} | facts; nobody can set them |
 | `PORT_<NAME>` | the port called `<name>` of the game; a fact too |
-| {", ".join(code(name) for name in BUILT_IN)} | always there, with a default that anybody may overrule |
+| {", ".join(code(name) for name in CHOICES)} | always there, with a default that anybody may overrule |
 """
 
 

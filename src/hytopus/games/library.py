@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
-from hytopus.errors import HytopusError
 from hytopus.games.definition import BadGame, Game
 
 GAME_FILE: Final = "game.toml"
-
-
-class GameUnknown(HytopusError):
-    code: ClassVar[str] = "game_unknown"
-    status: ClassVar[int] = 404
-    template: ClassVar[str] = "There is no game {name!r}; there are: {known}."
-    remedy: ClassVar[str] = "Add a folder with a game.toml of that name to the games folder."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +52,3 @@ def catalogue(folders: Iterable[Path]) -> dict[str, LoadedGame]:
                 raise BadGame(source=str(file), where="name", why=why)
             found[game.name] = LoadedGame(game, file.parent)
     return found
-
-
-def find_game(games: dict[str, LoadedGame], name: str) -> LoadedGame:
-    """One of them; raises `GameUnknown`."""
-    if name not in games:
-        raise GameUnknown(name=name, known=", ".join(sorted(games)) or "none")
-    return games[name]

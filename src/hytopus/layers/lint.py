@@ -19,24 +19,7 @@ from hytopus.layers.names import BadName, Paths, check_link
 from hytopus.layers.pack import Item, read_rules, walk
 from hytopus.layers.rules import TemplateRules
 from hytopus.layers.substitute import MAX_FILE, placeholders
-
-BUILT_IN: Final = frozenset(
-    {
-        "INSTANCE_ID",
-        "INSTANCE_NAME",
-        "NODE_NAME",
-        "NODE_ADDRESS",
-        "PORT",
-        "REGION",
-        "ENVIRONMENT",
-        "SERVER_NAME",
-        "SEED",
-        "LOCALE",
-        "MAX_PLAYERS",
-        "GROUP",
-    }
-)
-"""Variables every instance has; so are `PORT_<NAME>`."""
+from hytopus.layers.variables import CHOICES, FACTS
 
 _HUGE: Final = 1 << 30
 _SECRET: Final = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|PRIVATE|CREDENTIAL|(^|_)KEY$")
@@ -169,7 +152,7 @@ def _rules(rules: TemplateRules) -> Iterator[Finding]:
 
 
 def _variables(rules: TemplateRules, used: _Used) -> Iterator[Finding]:
-    known = BUILT_IN | rules.variables.keys() | set(rules.substitute.allow_unresolved)
+    known = {*FACTS, *CHOICES, *rules.variables, *rules.substitute.allow_unresolved}
     for name, path in used.substituted.items():
         if name not in known and not name.startswith("PORT_"):
             yield Finding(

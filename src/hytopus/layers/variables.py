@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from hytopus.layers.errors import VariablesMissing
 from hytopus.layers.rules import TemplateRules, Variable
+
+FACTS: Final = ("INSTANCE_ID", "INSTANCE_NAME", "NODE_NAME", "NODE_ADDRESS", "PORT", "REGION")
+"""Every instance has them, and nobody may set them; nor any name that begins with PORT_ (specification 4.4)."""
+CHOICES: Final = ("SERVER_NAME", "SEED", "LOCALE", "MAX_PLAYERS", "ENVIRONMENT", "GROUP")
+"""Every instance has them, with a default that anybody may overrule."""
 
 
 @dataclass(frozen=True, slots=True)

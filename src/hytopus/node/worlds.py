@@ -22,6 +22,7 @@ from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.mask import problem_of
 from hytopus.node.runner.states import AT_REST
 from hytopus.wire.messages import Problem
+from hytopus.wire.problems import as_dict
 
 log = get_logger(__name__)
 
@@ -44,7 +45,7 @@ class _Sending:
 
     def shown(self) -> dict[str, Any]:
         if self.problem:
-            return {"state": "failed", "progress": 0.0, "problem": _as_dict(self.problem)}
+            return {"state": "failed", "progress": 0.0, "problem": as_dict(self.problem)}
         if self.packed is None:
             return {"state": "packing", "progress": self.progress}
         return {
@@ -154,12 +155,3 @@ def _sums(path: Path, part_bytes: int) -> list[str]:
         while data := file.read(part_bytes):
             sums.append(hashlib.sha256(data).hexdigest())
     return sums
-
-
-def _as_dict(problem: Problem) -> dict[str, Any]:
-    return {
-        "code": problem.code,
-        "message": problem.message,
-        "remedy": problem.remedy,
-        "params": dict(problem.params),
-    }

@@ -43,3 +43,13 @@ def problem_of(error: HytopusError) -> Problem:
     params: dict[str, Any] = error.params
     texts = {key: str(value) for key, value in params.items()}
     return Problem(error.code, error.message, error.advice, texts, error.status)
+
+
+def as_dict(problem: Problem) -> dict[str, Any]:
+    """As `HytopusError.as_dict` has it."""
+    return {
+        "code": problem.code,
+        "message": problem.message,
+        "remedy": problem.remedy,
+        "params": dict(problem.params),
+    }

@@ -47,11 +47,6 @@ async def load(connection: AsyncConnection, lines: Iterator[Any], *, name: str) 
     return loaded
 
 
-def read_header(lines: Iterator[Any], name: str) -> dict[str, Any]:
-    """Blocking. Raises what `read_archive` raises, and `BackupDamaged`."""
-    return _header(lines, name)
-
-
 def _header(lines: Iterator[Any], name: str) -> dict[str, Any]:
     try:
         header: dict[str, Any] = next(lines)["header"]

@@ -279,10 +279,9 @@ class _Session:
 async def _wind_up(session: LiveSession, gateway: Gateway) -> None:
     """Whatever happens here, the next session must be able to begin."""
     try:
-        if session.replaced or gateway.sessions.closing:
-            gateway.presence.disconnected(session.node_id)
-            return
         gateway.presence.disconnected(session.node_id)
+        if session.replaced or gateway.sessions.closing:
+            return
         async with gateway.database.write() as writing:
             await nodes.disconnected(writing, session.node_id, session_id=session.id, at=gateway.clock.now())
         log.info("session over", node=session.node_id)

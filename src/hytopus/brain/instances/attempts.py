@@ -11,7 +11,8 @@ from hytopus.brain.activity.commands import record
 from hytopus.brain.db.signals import signal
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import State, advance
-from hytopus.wire.messages import InstanceReport, Problem
+from hytopus.wire.messages import InstanceReport
+from hytopus.wire.problems import as_dict
 
 
 def take_attempt(session: AsyncSession, instance: Instance, report: InstanceReport, *, at: datetime) -> None:
@@ -44,15 +45,6 @@ def keep_exit(instance: Instance, report: InstanceReport, at: datetime) -> None:
     }
     if report.log_tail:
         instance.log_tail = list(report.log_tail)
-
-
-def as_dict(problem: Problem) -> dict[str, Any]:
-    return {
-        "code": problem.code,
-        "message": problem.message,
-        "remedy": problem.remedy,
-        "params": dict(problem.params),
-    }
 
 
 def _begin_attempt(session: AsyncSession, instance: Instance, report: InstanceReport, *, at: datetime) -> None:

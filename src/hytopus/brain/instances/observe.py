@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.commands import record
 from hytopus.brain.instances import moving
-from hytopus.brain.instances.attempts import as_dict, keep_exit, missed_attempts, take_attempt
+from hytopus.brain.instances.attempts import keep_exit, missed_attempts, take_attempt
 from hytopus.brain.instances.models import Instance, Leftover
 from hytopus.brain.instances.port_change import change_port
 from hytopus.brain.instances.problems import Crashed, ExitedBeforeReady, InstanceVanished
@@ -29,6 +29,7 @@ from hytopus.brain.nodes.queries import get as get_node
 from hytopus.brain.nodes.states import NodeState
 from hytopus.kit.requests import of_request
 from hytopus.wire.messages import InstanceReport, NodeStatus
+from hytopus.wire.problems import as_dict
 
 _PROGRESS_EVERY: Final = timedelta(seconds=5)
 _BUILT: Final = frozenset({NodeStatus.PREPARED, NodeStatus.STARTING, NodeStatus.RUNNING})
@@ -251,7 +252,6 @@ def _finish_stop(
     session: AsyncSession, instance: Instance, node: Node | None, report: InstanceReport, at: datetime
 ) -> None:
     if report.status is NodeStatus.FAILED and report.exit_code is None and not report.restored:
-        instance.problem = instance.problem or None
         return  # it could not be stopped; the deadline turns this into a kill
     keep_exit(instance, report, at)
     if instance.problem is not None:

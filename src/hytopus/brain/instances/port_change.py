@@ -14,7 +14,7 @@ from hytopus.brain.activity.commands import record
 from hytopus.brain.instances.models import Instance, PortLease
 from hytopus.brain.instances.queries import leased_ports
 from hytopus.brain.instances.states import State, advance
-from hytopus.brain.instances.steps import RESTART_WINDOW, RESTARTS, begin, tell_node
+from hytopus.brain.instances.steps import begin, count_restart, tell_node
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import get as get_node
 from hytopus.wire.messages import InstanceReport, NodeStatus
@@ -31,7 +31,7 @@ async def change_port(session: AsyncSession, instance: Instance, report: Instanc
     """
     if report.status is not NodeStatus.FAILED or report.problem is None or report.problem.code != PORT_TAKEN:
         return False
-    if instance.state not in _STARTING or instance.node_id is None or not _is_within_bounds(instance, at):
+    if instance.state not in _STARTING or instance.node_id is None or not count_restart(instance, at=at):
         return False
     node = await get_node(session, instance.node_id)
     lease = await _lease(session, instance, report.problem.params.get("port", ""))
@@ -43,14 +43,6 @@ async def change_port(session: AsyncSession, instance: Instance, report: Instanc
         return False
     await _swap(session, instance, lease, port, at=at)
     return True
-
-
-def _is_within_bounds(instance: Instance, at: datetime) -> bool:
-    since = instance.restarts_since
-    if since is None or at - since > RESTART_WINDOW:
-        instance.restarts, instance.restarts_since = 0, at
-    instance.restarts += 1
-    return instance.restarts <= RESTARTS
 
 
 async def _lease(session: AsyncSession, instance: Instance, port: str) -> PortLease | None:

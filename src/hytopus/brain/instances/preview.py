@@ -10,11 +10,12 @@ from hytopus.brain.games.catalogue import Catalogue
 from hytopus.brain.instances.explanation import explain_demand
 from hytopus.brain.instances.layers import Locked, check_ports, lock
 from hytopus.brain.instances.schemas import LayerOut, PreviewInstance, PreviewOut, ProblemOut, VariableOut
-from hytopus.brain.instances.variables import BUILT_IN, MASK, check_given, declarations, missing_variables
+from hytopus.brain.instances.variables import MASK, check_given, declarations, missing_variables
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.queries import find as find_node
 from hytopus.brain.placement.demand import Demand, PortDemand
 from hytopus.errors import HytopusError
+from hytopus.layers.variables import CHOICES
 
 _DESCRIPTIONS = {
     "SERVER_NAME": "What players see; the instance's name by default.",
@@ -70,7 +71,7 @@ def _form(body: PreviewInstance, locked: Locked) -> list[VariableOut]:
         )
         for name, variable in known.items()
     ]
-    return declared + _built_in([name for name in BUILT_IN if name not in known], body)
+    return declared + _built_in([name for name in CHOICES if name not in known], body)
 
 
 def _built_in(names: Sequence[str], body: PreviewInstance) -> list[VariableOut]:

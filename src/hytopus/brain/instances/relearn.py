@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.commands import record
 from hytopus.brain.db.signals import signal
-from hytopus.brain.instances.attempts import as_dict
 from hytopus.brain.instances.models import Instance, PortLease
 from hytopus.brain.instances.observe import learn, stray, take_in, vanished
 from hytopus.brain.instances.queries import locked
@@ -28,6 +27,7 @@ from hytopus.brain.instances.steps import destroyed
 from hytopus.brain.nodes.models import Node
 from hytopus.kit.logs import get_logger
 from hytopus.wire.messages import NodeStatus, PortBinding
+from hytopus.wire.problems import as_dict
 
 log = get_logger(__name__)
 
@@ -94,7 +94,7 @@ async def _take_up(session: AsyncSession, node: Node, memory: Memory, *, at: dat
 
 
 def _belongs_here(instance: Instance, node: Node, memory: Memory) -> bool:
-    return instance.node_id == node.id or (instance.node_id is None or memory.report.generation > instance.generation)
+    return instance.node_id in (None, node.id) or memory.report.generation > instance.generation
 
 
 async def _catch_up(session: AsyncSession, instance: Instance, node: Node, memory: Memory, *, at: datetime) -> None:

@@ -189,6 +189,14 @@ def _reached(instance: Instance) -> bool:
     return gave_up or instance.state.value == instance.wanted.value
 
 
+def _tell(session: AsyncSession, instance: Instance, before: State, *, at: datetime, why: str, actor: Actor) -> None:
+    if not why and instance.state is State.FAILED:
+        why = str((instance.problem or {}).get("message", ""))
+    _record(session, instance, before, at=at, why=why, actor=actor)
+    _log(instance, before, why=why)
+    _wake(session, instance)
+
+
 def _took(instance: Instance, before: State, at: datetime) -> dict[str, Any]:
     """How long the start took that has just ended well, in milliseconds."""
     if instance.state is not State.RUNNING or before is not State.STARTING or instance.start_began_at is None:
@@ -196,15 +204,14 @@ def _took(instance: Instance, before: State, at: datetime) -> dict[str, Any]:
     return {"took_ms": round((at - instance.start_began_at).total_seconds() * 1000)}
 
 
-def _tell(session: AsyncSession, instance: Instance, before: State, *, at: datetime, why: str, actor: Actor) -> None:
+def _record(session: AsyncSession, instance: Instance, before: State, *, at: datetime, why: str, actor: Actor) -> None:
     kind, text = _EVENTS[instance.state]
     problem = instance.problem if instance.state is State.FAILED else None
-    reason = why or (str(problem["message"]) if problem else "")
     record(
         session,
         kind,
         subject=("instance", instance.id),
-        message=" ".join(filter(None, (text.format(name=instance.name), reason))),
+        message=" ".join(filter(None, (text.format(name=instance.name), why))),
         at=at,
         actor=actor,
         data={
@@ -218,6 +225,9 @@ def _tell(session: AsyncSession, instance: Instance, before: State, *, at: datet
             **_took(instance, before, at),
         },
     )
+
+
+def _log(instance: Instance, before: State, *, why: str) -> None:
     log.info(
         "instance state changed",
         instance=instance.name,
@@ -225,8 +235,12 @@ def _tell(session: AsyncSession, instance: Instance, before: State, *, at: datet
         generation=instance.generation,
         old=before.value,
         new=instance.state.value,
-        why=reason or None,
+        why=why or None,
     )
+
+
+def _wake(session: AsyncSession, instance: Instance) -> None:
+    """Whoever has something to do now, once this is committed."""
     if instance.state in TRANSITIONAL:
         signal(session, "instance", instance.id)  # its deadline is to be watched
     if instance.node_id is not None:

@@ -85,15 +85,20 @@ def start(session: AsyncSession, instance: Instance, *, at: datetime, why: str =
 
 def start_again(session: AsyncSession, instance: Instance, *, at: datetime, why: str) -> None:
     """A new generation because its node could not go on with the old one; fails it when that happens too often."""
-    since = instance.restarts_since
-    if since is None or at - since > RESTART_WINDOW:
-        instance.restarts, instance.restarts_since = 0, at
-    instance.restarts += 1
-    if instance.restarts <= RESTARTS:
+    if count_restart(instance, at=at):
         begin(session, instance, at=at, why=why)
         return
     minutes = RESTART_WINDOW / timedelta(minutes=1)
     fail(session, instance, RestartLoop(count=RESTARTS, minutes=minutes).as_dict(), at=at)
+
+
+def count_restart(instance: Instance, *, at: datetime) -> bool:
+    """One more that nobody asked for; False when there were `RESTARTS` already within `RESTART_WINDOW`."""
+    since = instance.restarts_since
+    if since is None or at - since > RESTART_WINDOW:
+        instance.restarts, instance.restarts_since = 0, at
+    instance.restarts += 1
+    return instance.restarts <= RESTARTS
 
 
 def fail(session: AsyncSession, instance: Instance, problem: Mapping[str, Any], *, at: datetime) -> None:

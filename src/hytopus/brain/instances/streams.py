@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Query, Request
@@ -35,6 +35,22 @@ RedactionDep = Annotated[Redaction, Depends(_redaction)]
 Tail = Annotated[int, Query(ge=0, le=10_000, description="So many of the last lines first.")]
 After = Annotated[int, Query(ge=0, description="Only lines with a greater number.")]
 LastEventId = Annotated[str | None, Header(description="Sent by a browser that reconnects: goes before `after`.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which lines are shown before the live ones."""
+
+    tail: int
+    after: int
+
+
+async def _window(tail: Tail = 100, after: After = 0, last_event_id: LastEventId = None) -> Window:
+    return Window(tail, int(last_event_id) if last_event_id and last_event_id.isdecimal() else after)
+
+
+WindowDep = Annotated[Window, Depends(_window)]
+
 _TYPABLE = (State.STARTING, State.RUNNING, State.STOPPING)
 
 
@@ -56,13 +72,11 @@ async def follow_logs(
     database: DatabaseDep,
     relay: RelayDep,
     streams: StreamsDep,
-    tail: Tail = 100,
-    after: After = 0,
-    last_event_id: LastEventId = None,
+    window: WindowDep,
 ) -> Response:
     """Its lines as server-sent events `{number, at, text}`, until it ends."""
     row, node_id = await on_node(database, instance)
-    return stream_response(streams, _frames(relay, node_id, row.id, "logs", tail, _number(last_event_id, after)))
+    return stream_response(streams, _frames(relay, node_id, row.id, "logs", window))
 
 
 @router.get(
@@ -75,13 +89,11 @@ async def attach_console(
     database: DatabaseDep,
     relay: RelayDep,
     streams: StreamsDep,
-    tail: Tail = 100,
-    after: After = 0,
-    last_event_id: LastEventId = None,
+    window: WindowDep,
 ) -> Response:
     """Its console as server-sent events `{number, at, text}`; lines are typed with POST."""
     row, node_id = await on_node(database, instance)
-    return stream_response(streams, _frames(relay, node_id, row.id, "console", tail, _number(last_event_id, after)))
+    return stream_response(streams, _frames(relay, node_id, row.id, "console", window))
 
 
 @router.post(
@@ -112,12 +124,8 @@ async def send_console_line(
 
 
 async def _frames(
-    relay: NodeRelay, node_id: str, instance_id: str, kind: Literal["console", "logs"], tail: int, after: int
+    relay: NodeRelay, node_id: str, instance_id: str, kind: Literal["console", "logs"], window: Window
 ) -> AsyncGenerator[Frame, None]:
-    async with relay.open_stream(node_id, instance_id, kind, tail=tail, after=after) as lines:
+    async with relay.open_stream(node_id, instance_id, kind, tail=window.tail, after=window.after) as lines:
         async for line in lines:
             yield Frame(asdict(line), id=str(line.number))
-
-
-def _number(last_event_id: str | None, after: int) -> int:
-    return int(last_event_id) if last_event_id and last_event_id.isdecimal() else after

@@ -13,14 +13,10 @@ from hytopus.brain.instances.models import Instance
 from hytopus.brain.nodes.models import Node
 from hytopus.games.definition import Game
 from hytopus.layers.rules import TemplateRules, Variable
-from hytopus.layers.variables import declared
+from hytopus.layers.variables import CHOICES, FACTS, declared
 from hytopus.wire.messages import PortBinding
 
 MASK: Final = "********"
-RESERVED: Final = frozenset({"INSTANCE_ID", "INSTANCE_NAME", "NODE_NAME", "NODE_ADDRESS", "PORT", "REGION"})
-"""Facts, which nobody may set; so are all names that begin with PORT_."""
-BUILT_IN: Final = ("SERVER_NAME", "SEED", "LOCALE", "MAX_PLAYERS", "ENVIRONMENT", "GROUP")
-"""Always there, with a default that anybody may overrule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ def check_given(game: Game, layers: Sequence[TemplateRules], given: Mapping[str,
     reserved = sorted(name for name in given if is_reserved(name))
     if reserved:
         raise ReservedVariable(names=", ".join(reserved))
-    undeclared = sorted(name for name in given if name not in known and name not in BUILT_IN)
+    undeclared = sorted(name for name in given if name not in known and name not in CHOICES)
     if undeclared:
         raise UndeclaredVariable(names=", ".join(undeclared), game=game.name, nearest=_nearest(undeclared, known))
     missing = missing_variables(known, given)
@@ -69,7 +65,7 @@ def missing_variables(known: Mapping[str, Variable], given: Mapping[str, str]) -
 
 
 def is_reserved(name: str) -> bool:
-    return name in RESERVED or name.startswith("PORT_")
+    return name in FACTS or name.startswith("PORT_")
 
 
 def values_for(instance: Instance, node: Node, ports: Sequence[PortBinding]) -> dict[str, str]:
@@ -114,9 +110,9 @@ def _facts(instance: Instance, node: Node, ports: Sequence[PortBinding]) -> dict
 
 
 def _is_built_in(name: str) -> bool:
-    return name in BUILT_IN or is_reserved(name)
+    return name in CHOICES or is_reserved(name)
 
 
 def _nearest(names: Sequence[str], known: Mapping[str, Variable]) -> str:
-    close = {match for name in names for match in get_close_matches(name, [*known, *BUILT_IN], n=1)}
+    close = {match for name in names for match in get_close_matches(name, [*known, *CHOICES], n=1)}
     return f" (did you mean {', '.join(sorted(close))}?)" if close else ""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Depends, Query
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.accounts.dependencies import ActorDep
+from hytopus.brain.activity.actor import Actor
 from hytopus.brain.activity.commands import audit, record
 from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, ReadDep, WriteDep
 from hytopus.brain.http.paging import Page, PageDep
@@ -41,6 +43,25 @@ from hytopus.brain.nodes.states import NodeState
 router = feature_router("nodes")
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A locked node in the request's one transaction, who wants something of it, and when."""
+
+    row: Node
+    session: AsyncSession
+    actor: Actor
+    now: datetime
+    presence: Presence
+
+
+async def _target(node: str, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep) -> Target:
+    return Target(await find(session, node, lock=True), session, actor, clock.now(), presence)
+
+
+TargetDep = Annotated[Target, Depends(_target)]
+"""By name or id, from the path's `{node}`; raises `NodeNotFound`."""
+
+
 @router.get("/nodes")
 async def list_nodes(
     session: ReadDep,
@@ -68,75 +89,64 @@ async def get_node(node: str, session: ReadDep, presence: PresenceDep) -> NodeOu
 
 
 @router.patch("/nodes/{node}", responses=problems(NodeNotFound, NodeNameTaken))
-async def change_node(
-    node: str, body: UpdateNode, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep
-) -> NodeOut:
+async def change_node(body: UpdateNode, target: TargetDep) -> NodeOut:
     """Rename it, or override what it says of itself."""
-    row = await find(session, node, lock=True)
     changes = body.model_dump(exclude_unset=True)
     if changes.get("name", "") is None:
         del changes["name"]
-    await commands.update(session, row, changes, actor=actor, at=clock.now())
-    return await _one(session, row, presence)
+    await commands.update(target.session, target.row, changes, actor=target.actor, at=target.now)
+    return await _one(target.session, target.row, target.presence)
 
 
 @router.post("/nodes/{node}/cordon", status_code=202, responses=problems(NodeNotFound))
-async def cordon_node(node: str, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep) -> NodeOut:
+async def cordon_node(target: TargetDep) -> NodeOut:
     """Place nothing new on it."""
-    row = await find(session, node, lock=True)
-    commands.cordon(session, row, actor=actor, at=clock.now())
-    return await _one(session, row, presence)
+    commands.cordon(target.session, target.row, actor=target.actor, at=target.now)
+    return await _one(target.session, target.row, target.presence)
 
 
 @router.post("/nodes/{node}/uncordon", status_code=202, responses=problems(NodeNotFound))
-async def uncordon_node(
-    node: str, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep
-) -> NodeOut:
+async def uncordon_node(target: TargetDep) -> NodeOut:
     """Let it take instances again."""
-    row = await find(session, node, lock=True)
-    commands.uncordon(session, row, actor=actor, at=clock.now())
-    return await _one(session, row, presence)
+    commands.uncordon(target.session, target.row, actor=target.actor, at=target.now)
+    return await _one(target.session, target.row, target.presence)
 
 
 @router.post("/nodes/{node}/drain", status_code=202, responses=problems(NodeNotFound))
-async def drain_node(
-    node: str, body: DrainNode, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep
-) -> NodeOut:
+async def drain_node(body: DrainNode, target: TargetDep) -> NodeOut:
     """Stop everything on it gracefully, and place nothing new. `drain` shows how far that is."""
-    row = await find(session, node, lock=True)
     deadline = timedelta(seconds=body.deadline_s)
-    commands.drain(session, row, deadline=deadline, force=body.force, move=body.move, actor=actor, at=clock.now())
-    return await _one(session, row, presence)
+    commands.drain(
+        target.session,
+        target.row,
+        deadline=deadline,
+        force=body.force,
+        move=body.move,
+        actor=target.actor,
+        at=target.now,
+    )
+    return await _one(target.session, target.row, target.presence)
 
 
 @router.post("/nodes/{node}/undrain", status_code=202, responses=problems(NodeNotFound))
-async def undrain_node(
-    node: str, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep
-) -> NodeOut:
+async def undrain_node(target: TargetDep) -> NodeOut:
     """Lift the drain; what is wanted running there starts again."""
-    row = await find(session, node, lock=True)
-    commands.undrain(session, row, actor=actor, at=clock.now())
-    return await _one(session, row, presence)
+    commands.undrain(target.session, target.row, actor=target.actor, at=target.now)
+    return await _one(target.session, target.row, target.presence)
 
 
 @router.post("/nodes/{node}/lost", status_code=202, responses=problems(NodeNotFound, NodeNotOffline))
-async def declare_node_lost(
-    node: str, body: LoseNode, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep
-) -> NodeOut:
+async def declare_node_lost(body: LoseNode, target: TargetDep) -> NodeOut:
     """It will not come back soon: what may be replaced is started elsewhere as soon as that cannot double it."""
-    row = await find(session, node, lock=True)
-    commands.declare_lost(session, row, off=body.off, actor=actor, at=clock.now())
-    return await _one(session, row, presence)
+    commands.declare_lost(target.session, target.row, off=body.off, actor=target.actor, at=target.now)
+    return await _one(target.session, target.row, target.presence)
 
 
 @router.post("/nodes/{node}/dev-mode", status_code=202, responses=problems(NodeNotFound))
-async def set_dev_mode(
-    node: str, body: DevMode, session: WriteDep, presence: PresenceDep, actor: ActorDep, clock: ClockDep
-) -> NodeOut:
+async def set_dev_mode(body: DevMode, target: TargetDep) -> NodeOut:
     """In dev mode a node ignores its template cache, and takes only instances that ask for a dev node."""
-    row = await find(session, node, lock=True)
-    commands.set_dev_mode(session, row, enabled=body.enabled, actor=actor, at=clock.now())
-    return await _one(session, row, presence)
+    commands.set_dev_mode(target.session, target.row, enabled=body.enabled, actor=target.actor, at=target.now)
+    return await _one(target.session, target.row, target.presence)
 
 
 @router.post("/nodes/{node}/purge", responses=problems(NodeNotFound))

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from hytopus.games.definition import Game
 from hytopus.layers.substitute import render_text
+from hytopus.layers.variables import CHOICES, FACTS
 from hytopus.node.journal import Record
 from hytopus.node.runner.host import Built
 from hytopus.node.runtime.base import ContainerSpec, PortMapping
-
-BUILT_IN: Final = (
-    "INSTANCE_ID",
-    "INSTANCE_NAME",
-    "NODE_NAME",
-    "NODE_ADDRESS",
-    "PORT",
-    "REGION",
-    "ENVIRONMENT",
-    "SERVER_NAME",
-    "SEED",
-    "LOCALE",
-    "MAX_PLAYERS",
-    "GROUP",
-)
-"""Variables every server finds in its environment (specification 4.4)."""
 
 
 def spec_of(record: Record, game: Game, built: Built) -> ContainerSpec:
     """Raises `UnresolvedVariables` when the game's command or environment names a variable that has no value."""
     assignment = record.assignment
     variables = assignment.variable_map
-    given = {name: variables[name] for name in BUILT_IN if name in variables}
+    given = {name: variables[name] for name in (*FACTS, *CHOICES) if name in variables}
     named = {
         name: render_text(text, variables, where=f"environment.{name} of the game {game.name}")
         for name, text in game.environment.items()

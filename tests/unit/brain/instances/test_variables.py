@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hytopus.brain.instances.errors import MissingVariable, ReservedVariable, UndeclaredVariable
-from hytopus.brain.instances.variables import BUILT_IN, MASK, RESERVED, check_given, masked, values_for
+from hytopus.brain.instances.variables import MASK, check_given, masked, values_for
 from hytopus.games.definition import Game, Image
 from hytopus.layers.rules import TemplateRules, Variable
+from hytopus.layers.variables import CHOICES, FACTS
 from hytopus.wire.messages import PortBinding
 from tests.harness.factories import make_instance, make_node
 
@@ -30,11 +31,11 @@ def test_later_layers_decide_and_a_secret_stays_one() -> None:
 
 
 def test_built_in_names_need_no_declaration() -> None:
-    values = dict.fromkeys(BUILT_IN, "x")
+    values = dict.fromkeys(CHOICES, "x")
     assert check_given(GAME, [], values).variables == values
 
 
-@pytest.mark.parametrize("name", [*sorted(RESERVED), "PORT_QUERY"])
+@pytest.mark.parametrize("name", [*sorted(FACTS), "PORT_QUERY"])
 def test_facts_cannot_be_set(name: str) -> None:
     with pytest.raises(ReservedVariable, match=name):
         check_given(GAME, [BASE], {name: "x"})
