@@ -175,6 +175,8 @@ export const getGame = <ThrowOnError extends boolean = false>(options: Options<G
  * Get History
  *
  * The fleet over time: instances and nodes by state, players, slots, load, start times and API latency.
+ *
+ * Whoever may see a part only is told of that part: running instances, players and load.
  */
 export const getHistory = <ThrowOnError extends boolean = false>(options?: Options<GetHistoryData, ThrowOnError>): RequestResult<GetHistoryResponses, GetHistoryErrors, ThrowOnError> => (options?.client ?? client).get<GetHistoryResponses, GetHistoryErrors, ThrowOnError>({ url: '/api/v1/history', ...options });
 

@@ -1794,6 +1794,10 @@ export type InstanceOut = {
      */
     disk_mb: number;
     /**
+     * Disk Over Since
+     */
+    disk_over_since: string | null;
+    /**
      * Environment
      */
     environment: string;
@@ -3740,6 +3744,10 @@ export type UsageOut = {
      * Cpu Percent
      */
     cpu_percent: number;
+    /**
+     * Disk Mb
+     */
+    disk_mb?: number;
     /**
      * Memory Mb
      */
