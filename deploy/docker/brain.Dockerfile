@@ -1,9 +1,11 @@
-# The Brain. Build from the repository's root: docker build -f deploy/docker/brain.Dockerfile -t hytopus/brain .
+# The Brain, with the panel that `make panel` has built. Build from the repository's root:
+# docker build -f deploy/docker/brain.Dockerfile -t hytopus/brain .
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 COPY requirements/brain.txt requirements/
 RUN python -m venv /opt/hytopus && /opt/hytopus/bin/pip install --no-cache-dir --require-hashes -r requirements/brain.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
+COPY panel panel
 COPY src src
 COPY games games
 RUN /opt/hytopus/bin/pip install --no-cache-dir --no-deps .

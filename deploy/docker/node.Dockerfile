@@ -5,7 +5,7 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 COPY requirements/node.txt requirements/
 RUN python -m venv /opt/hytopus && /opt/hytopus/bin/pip install --no-cache-dir --require-hashes -r requirements/node.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src src
 COPY games games
 RUN /opt/hytopus/bin/pip install --no-cache-dir --no-deps .
