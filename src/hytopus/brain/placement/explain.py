@@ -26,7 +26,7 @@ _SAYS: Final = {
     "memory_mb": "{have} MB of memory free, {need} MB needed",
     "cpus": "{have} processors free, {need} needed",
     "disk_mb": "{have} MB of disk free, {need} MB needed",
-    "ports": "ports: {have} free, {need} needed",
+    "ports": "{have} ports free, {need} needed",
 }
 _COUNTED: Final = {
     "online": "not online",
@@ -84,6 +84,8 @@ def summary(verdicts: Sequence[Verdict]) -> str:
 
 def detail(check: Check) -> str:
     """A check as a phrase."""
+    if check.name == "ports" and isinstance(check.have, str):  # one port was asked for by its number
+        return f"port {check.need} is {check.have}"
     return _SAYS[check.name].format(have=check.have, need=check.need)
 
 

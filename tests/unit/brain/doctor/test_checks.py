@@ -44,7 +44,7 @@ def _load(**changes: Any) -> Facts:
 ILL = {
     "clock_skew": _node(clock_skew_s=-9),
     "node_disk_nearly_full": _load(disk_free_mb=9_000),
-    "old_engine": _node(engine_version="20.10.24+dfsg1"),
+    "old_engine": _node(engine_version="19.03.15"),
     "engine_down": _load(engine_up=False),
     "node_offline": _node(state="offline"),
     "doubled_identity": _node(doubled_at=NOW - timedelta(hours=2), doubled_from="203.0.113.9"),
@@ -124,7 +124,7 @@ def test_what_a_node_says_is_shown_as_that_nodes_and_only_while_it_is_there() ->
 def test_one_problem_that_both_doctors_see_is_told_once() -> None:
     seen = [Finding("old_engine", Severity.NOTE, "the engine", "x", "y", "z")]
     full = [Finding("disk_nearly_full", Severity.ERROR, "the disk", "x", "y", "z")]
-    engine = once(examine(_node(engine_version="20.10.24", findings=seen), CHECKS))
+    engine = once(examine(_node(engine_version="19.03.15", findings=seen), CHECKS))
     disk = once(examine(replace(_load(disk_free_mb=9_000), nodes=(_full(full),)), CHECKS))
     assert [each.code for each in engine] == ["old_engine"]
     assert [each.code for each in disk] == ["node_disk_nearly_full"]

@@ -195,6 +195,23 @@ def test_the_first_failing_check_is_named(room: Room, failing: str) -> None:
     assert failing in {each.name for each in check_all(demand, room) if not each.ok}
 
 
+@pytest.mark.parametrize(
+    ("room", "number", "said"),
+    [
+        (Room("n", foreign_ports=frozenset({30_000})), 30_000, "port 30000 is taken"),
+        (Room("n"), 80, "port 80 is outside the pool"),
+        (Room("n", port_first=0), None, "0 ports free, 1 needed"),
+    ],
+)
+def test_a_port_that_cannot_be_had_is_named(room: Room, number: int | None, said: str) -> None:
+    failing = [
+        check
+        for check in check_all(Demand("i", ports=(PortDemand("game", number=number),)), room)
+        if check.name == "ports"
+    ]
+    assert [detail(check) for check in failing] == [said]
+
+
 def test_a_summary_counts_reasons() -> None:
     nodes = [Room("a", cordoned=True), Room("b", cordoned=True), Room("c", state="offline")]
     assert summary(explain(Demand("i"), nodes)) == "None of 3 nodes can take it: 2 cordoned, 1 not online."

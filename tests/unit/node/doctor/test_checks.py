@@ -17,7 +17,7 @@ WELL = Facts(now=NOW, certificate_until=NOW + timedelta(days=60), engine=ENGINE,
 
 ILL = {
     "engine_down": replace(WELL, engine=EngineFact(problem="no socket")),
-    "old_engine": replace(WELL, engine=EngineFact(version="20.10.24")),
+    "old_engine": replace(WELL, engine=EngineFact(version="19.03.15")),
     "no_limits": replace(WELL, engine=replace(ENGINE, memory_limit=False)),
     "cgroup_v1": replace(WELL, engine=replace(ENGINE, cgroup_version="1")),
     "userland_proxy": replace(WELL, engine=replace(ENGINE, userland_proxy=True)),

@@ -8,7 +8,7 @@ from typing import Final
 from hytopus.brain.doctor.facts import Facts
 from hytopus.kit.findings import Finding, Severity
 
-OLDEST: Final = 23
+OLDEST: Final = 20
 
 
 def check(facts: Facts) -> Iterator[Finding]:

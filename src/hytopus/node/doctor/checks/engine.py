@@ -8,7 +8,7 @@ from typing import Final
 from hytopus.kit.findings import Finding, Severity
 from hytopus.node.doctor.facts import Facts
 
-OLDEST: Final = 23
+OLDEST: Final = 20
 
 
 def check(facts: Facts) -> Iterator[Finding]:
