@@ -24,8 +24,14 @@ async def building(logs: Path, say: Say, place: Path | None = None) -> AsyncIter
     Outside of a checkout there is nothing to build: the package brings its panel.
     """
     task = asyncio.create_task(_build(place or checkout(), logs, say))
+
+    async def finished() -> None:
+        if not task.done():
+            say("Waiting for the panel; the command line works already.")
+        await task
+
     try:
-        yield lambda: task
+        yield finished
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -35,8 +41,8 @@ async def _build(place: Path | None, logs: Path, say: Say) -> None:
     """A panel that cannot be built is no reason to bring nothing up."""
     if place is None or await _make(place, Path(os.devnull), "--question") == 0:
         return
-    say("Building the panel (once; this takes a minute or two).")
     log = await asyncio.to_thread(_log_in, logs)
+    say(f"Building the panel, once; this takes a few minutes (log: {log}).")
     if await _make(place, log) != 0:
         say(f"The panel could not be built; everything else works. `make panel` tries again. The end of {log}:")
         say(tail(log))
