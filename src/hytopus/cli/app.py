@@ -16,6 +16,7 @@ _COMMANDS: Final = {
     "status": ("hytopus.cli.status:status", "Show how the network is doing.", "Start"),
     "login": ("hytopus.cli.login:login", "Log in to a Brain and remember it.", "Start"),
     "logout": ("hytopus.cli.login:logout", "Forget the login and revoke its token.", "Start"),
+    "completion": ("hytopus.cli.completion:completion", "Print what completes commands in a shell.", "Start"),
     "whoami": ("hytopus.cli.login:whoami", "Show who you are to the Brain.", "Start"),
     "instance": ("hytopus.cli.instance:app", "Create, run and look into game servers.", "Game servers"),
     "template": ("hytopus.cli.template:app", "Pack, push and inspect template layers.", "Game servers"),
@@ -31,7 +32,7 @@ _COMMANDS: Final = {
     "second-factor": ("hytopus.cli.second_factor:app", "Protect your login with an authenticator app.", "Operation"),
     "token": ("hytopus.cli.token:app", "Manage API tokens.", "Operation"),
     "backup": ("hytopus.cli.backup:app", "List, make and verify backups of the Brain.", "Operation"),
-    "brain": ("hytopus.cli.brain:app", "Run the Brain.", "Operation"),
+    "brain": ("hytopus.cli.brain:app", "Run, back up and restore the Brain here.", "Operation"),
 }
 
 _EPILOGUE: Final = (

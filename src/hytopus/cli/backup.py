@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
+
+from cyclopts import Parameter
 
 from hytopus.cli.ask import confirm
 from hytopus.cli.client import Api, Json, at
@@ -45,13 +47,15 @@ async def list_backups(*, options: Options = DEFAULTS) -> None:
 
 
 @app.command(name="now")
-async def now(*, wait: bool = True, timeout: float = 600, options: Options = DEFAULTS) -> None:
+async def now(
+    *, wait: Annotated[bool, Parameter(negative="--no-wait")] = True, timeout: float = 600, options: Options = DEFAULTS
+) -> None:
     """Make a backup now.
 
     Parameters
     ----------
     wait
-        Stay until it is made and verified.
+        Stay until it is made and verified; the default.
     timeout
         Seconds to stay at most.
     """
@@ -61,13 +65,20 @@ async def now(*, wait: bool = True, timeout: float = 600, options: Options = DEF
 
 
 @app.command(name="verify")
-async def verify(backup: str, /, *, wait: bool = True, timeout: float = 600, options: Options = DEFAULTS) -> None:
+async def verify(
+    backup: str,
+    /,
+    *,
+    wait: Annotated[bool, Parameter(negative="--no-wait")] = True,
+    timeout: float = 600,
+    options: Options = DEFAULTS,
+) -> None:
     """Read a backup back and restore it into a scratch database.
 
     Parameters
     ----------
     wait
-        Stay until it is done.
+        Stay until it is done; the default.
     timeout
         Seconds to stay at most.
     """

@@ -10,7 +10,9 @@ from hytopus.cli.extras import needs, reading_settings
 from hytopus.cli.options import group
 from hytopus.cli.output import say
 
-app: Final = group("brain", "Run the Brain. Settings: /etc/hytopus/brain.toml and HYTOPUS_BRAIN__… variables.")
+app: Final = group(
+    "brain", "Run, back up and restore the Brain here. Settings: /etc/hytopus/brain.toml and HYTOPUS_BRAIN__…"
+)
 app.command("hytopus.cli.brain_ca:app", name="ca")
 app.command("hytopus.cli.brain_list:list_brains", name="list", help="List the Brains that run side by side.")
 app.command("hytopus.cli.brain_backup:backup", name="backup", help="Back the Brain up into the object store, now.")

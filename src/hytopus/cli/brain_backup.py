@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from hytopus.cli.ask import confirm
 from hytopus.cli.extras import needs, reading_settings
@@ -28,13 +30,15 @@ def backup_key(file: Path, /) -> None:
     say("Whoever has lost it cannot restore what it sealed: keep a copy somewhere else, on paper for instance.")
 
 
-def backup(*, verify: bool = True, config: Path | None = None, json: bool = False) -> None:
+def backup(
+    *, verify: Annotated[bool, Parameter(negative="--no-verify")] = True, config: Path | None = None, json: bool = False
+) -> None:
     """Back the Brain up now, into the object store; it may go on working meanwhile.
 
     Parameters
     ----------
     verify
-        Read it back and restore it into a scratch database.
+        Read it back and restore it into a scratch database; the default.
     config
         Another settings file than /etc/hytopus/brain.toml.
     """

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from hytopus.cli.failure import Usage
 from hytopus.errors import HytopusError
 
 DEFAULT_URL: Final = "http://127.0.0.1:8420"
@@ -34,9 +35,17 @@ def resolve(url: str | None = None) -> Credentials:
     """What a command uses. A token belongs to its Brain: it is never sent to another address."""
     saved = load()
     chosen = url or os.environ.get("HYTOPUS_URL") or (saved.url if saved else DEFAULT_URL)
-    chosen = chosen.rstrip("/")
+    chosen = _checked(chosen.rstrip("/"))
     known = saved if saved and saved.url == chosen else Credentials(chosen)
     return Credentials(chosen, os.environ.get("HYTOPUS_TOKEN") or known.token, _authority() or known.ca)
+
+
+def _checked(url: str) -> str:
+    """Refuses what is no address before it is mistaken for a Brain that is away."""
+    for part in filter(None, (part.strip() for part in url.split(","))):
+        if not part.startswith(("http://", "https://")):
+            raise Usage(why=f"{part!r} is no address of a Brain: write https://{part}, or http://{part}")
+    return url
 
 
 def _authority() -> str | None:

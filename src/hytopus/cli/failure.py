@@ -18,6 +18,8 @@ CONFLICT: Final = 5
 UNREACHABLE: Final = 6
 INTERRUPTED: Final = 130
 
+_INVALID: Final = "invalid_request"
+"""What the Brain says of values that cannot be, such as a negative number of processors."""
 _BY_STATUS: Final[Mapping[int, int]] = {401: NOT_ALLOWED, 403: NOT_ALLOWED, 404: NOT_FOUND, 409: CONFLICT}
 
 
@@ -82,6 +84,7 @@ class MachineRefused(HytopusError):
 
     code: ClassVar[str] = "machine_refused"
     template: ClassVar[str] = "This machine refused: {why}."
+    remedy: ClassVar[str] = "Check that path and its permissions, or run the command as a user who may do that."
 
 
 class Usage(HytopusError):
@@ -96,6 +99,8 @@ def exit_code(error: HytopusError) -> int:
         return UNREACHABLE
     if isinstance(error, Usage):
         return USAGE
+    if isinstance(error, ApiProblem) and error.code == _INVALID:
+        return USAGE
     return _BY_STATUS.get(error.status, FAILED)
 
 
@@ -105,7 +110,14 @@ def explain(error: HytopusError, *, as_json: bool = False) -> None:
         print(json.dumps({**error.as_dict(), "status": error.status}, default=str), file=sys.stderr)
         return
     print(f"error: {sanitise(error.message)}", file=sys.stderr)
-    for field in getattr(error, "document", {}).get("errors", ()):
-        print(f"  {sanitise(str(field.get('field')))}: {sanitise(str(field.get('message')))}", file=sys.stderr)
+    for line in _further(error):
+        print(f"  {sanitise(line)}", file=sys.stderr)
     if error.advice:
         print(f"  → {sanitise(error.advice)}", file=sys.stderr)
+
+
+def _further(error: HytopusError) -> list[str]:
+    """The fields the Brain found fault with, as far as its sentence has not named them already."""
+    fields = getattr(error, "document", {}).get("errors", ())
+    lines = [f"{field.get('field')}: {field.get('message')}" for field in fields]
+    return [line for line in lines if line not in error.message]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from hytopus.cli.client import Json
+from hytopus.cli.failure import Usage
 from hytopus.cli.instance_loss import NodeLoss, node_loss
 from hytopus.cli.instance_wait import RUNNING, Waiting, finish
 from hytopus.cli.options import DEFAULTS, Options, connect
@@ -54,6 +55,8 @@ async def create(
         PORT or NAME=PORT, instead of one that the node picks; may be repeated.
     memory
         Limit, e.g. 2G.
+    cpus
+        Processors at most, e.g. 1.5.
     disk
         Room to reserve, e.g. 5G.
     region
@@ -62,12 +65,14 @@ async def create(
         Only on nodes with this tag; may be repeated.
     node
         Only on this node.
+    environment
+        What ENVIRONMENT is in its files, e.g. prod; by default that of its node.
     meta
         NAME=VALUE to remember with it, e.g. mode=skywars; may be repeated.
     dev
         Allow nodes in dev mode.
     autostart
-        Start it at once.
+        Start it at once; the default.
     restarts
         When it ends by itself: never, on-failure or always, or KEY=VALUE as in `[restart]` of game.toml, e.g.
         attempts=5; may be repeated. By default as its game says.
@@ -76,6 +81,8 @@ async def create(
     key
         Idempotency key: the same command with the same key makes one instance, however often it is sent.
     """
+    if not layers:
+        raise Usage(why="Name at least one layer, the lowest first; `hytopus template list` shows what there is")
     asked: dict[str, Any] = {
         "layers": list(layers),
         "game": game,

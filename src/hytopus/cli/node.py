@@ -12,7 +12,7 @@ for _name, _path, _help in (
     ("show", "node_show:show", "Show everything about one."),
     ("cordon", "node_steer:cordon", "Place nothing new on it."),
     ("uncordon", "node_steer:uncordon", "Place new instances on it again."),
-    ("drain", "node_steer:drain", "Move its instances away, then leave it empty."),
+    ("drain", "node_steer:drain", "Stop what runs there, or move it away, for maintenance."),
     ("undrain", "node_steer:undrain", "Stop draining it."),
     ("lost", "node_steer:lost", "Declare it lost: what may be replaced is started elsewhere."),
     ("dev-mode", "node_steer:dev_mode", "Fetch templates anew for every instance."),

@@ -11,7 +11,7 @@ from hytopus.cli.client import at
 from hytopus.cli.node_drain import watch_drain
 from hytopus.cli.node_show import marks
 from hytopus.cli.options import DEFAULTS, Options, connect
-from hytopus.cli.output import clock_time, plain, print_json, say, size
+from hytopus.cli.output import clock_time, note, plain, print_json, say, size
 from hytopus.cli.parse import duration
 
 
@@ -190,6 +190,8 @@ async def join_token(
         return
     say(plain(token["command"]))
     say(f"Run this on the machine, once, before {clock_time(token['expires_at'])}; then `hytopus node run`.")
+    if "://127.0.0.1:" in token["command"] or "://localhost:" in token["command"]:
+        note("Only this machine reaches that address: for another one, log in to the Brain by an address it has too.")
 
 
 async def _steer(name: str, verb: str, body: dict[str, Any] | None, options: Options) -> None:

@@ -26,6 +26,9 @@ class Options:
 
 DEFAULTS: Final = Options()
 
+PARAMETER: Final = Parameter(negative=(), show_default=False)
+"""What holds for the options of all commands: a flag has no `--no-…` unless it says so."""
+
 
 @asynccontextmanager
 async def connect(options: Options) -> AsyncIterator[Api]:
@@ -36,7 +39,7 @@ async def connect(options: Options) -> AsyncIterator[Api]:
 
 def group(name: str, description: str) -> App:
     """A group of commands."""
-    return App(name, help=description)
+    return App(name, help=description, default_parameter=PARAMETER)
 
 
 Repeated = Annotated[tuple[str, ...], Parameter(consume_multiple=False)]

@@ -54,11 +54,11 @@ def up(
     Parameters
     ----------
     data_dir
-        Where everything is kept.
+        Where everything is kept; /var/lib/hytopus unless given.
     port
-        Port of the API; those of the nodes and of S3 follow after it.
+        Port of the API, 8420 unless given; those of the nodes and of S3 follow after it.
     bind
-        Address of the API and of the ports nodes use. Only this machine reaches it unless you change it. Nodes on
+        Address of the API and of the ports nodes use, 127.0.0.1 unless given: only this machine reaches it. Nodes on
         other machines also need an S3 they can reach: see --s3-url.
     s3_url
         Use this S3, s3://bucket/prefix?endpoint=https://host:port, with the keys in AWS_ACCESS_KEY_ID and
@@ -66,15 +66,15 @@ def up(
     database_url
         Use this PostgreSQL (postgresql://user:password@host/name), not SQLite in the data directory.
     name
-        What to call this machine as a node.
+        What to call this machine as a node; by default its host name. Counts when it joins, in the first run.
     region
         Its region.
     address
-        Where players reach this machine.
+        Where players reach this machine; by default its address on the network it reaches others over.
     game_ports
-        The ports games may use, first-last.
+        The ports games may use, first-last; 30000-30499 unless given.
     demo
-        Build the demo network on the first run.
+        Build the demo network on the first run; the default.
     verbose
         Show everything the services print.
     """
@@ -95,6 +95,7 @@ def up(
         game_ports=_range(game_ports),
         verbose=verbose,
     )
+    _check_ports(options)
     with suppress(asyncio.CancelledError):  # Ctrl-C is the way this command ends
         asyncio.run(_until_stopped(options, demo=demo))
 
@@ -180,6 +181,12 @@ def _program() -> str:
 
 def _step(text: str) -> None:
     say(f"==> {text}")
+
+
+def _check_ports(options: UpOptions) -> None:
+    highest = 65535 - (max(options.ports()) - options.port)
+    if not 0 < options.port <= highest:
+        raise Usage(why=f"--port takes 1 to {highest}, since the other ports follow after it, not {options.port}")
 
 
 def _range(text: str) -> tuple[int, int]:

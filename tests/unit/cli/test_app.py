@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hytopus.cli.app import run
+from hytopus.cli.failure import ApiProblem, exit_code, explain
 from tests.services.ports import free_port
 
 
@@ -36,6 +38,10 @@ def test_help_lists_the_groups(capsys: pytest.CaptureFixture[str]) -> None:
         ["instance", "list", "--bad"],
         ["instance", "create", "a", "base", "--set", "novalue"],
         ["node", "dev-mode", "a", "maybe"],
+        ["instance", "create", "a"],
+        ["status", "--url", "127.0.0.1:8420"],
+        ["up", "--port", "70000"],
+        ["completion", "tcsh"],
     ],
 )
 def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +61,29 @@ def test_errors_are_json_for_scripts(capsys: pytest.CaptureFixture[str]) -> None
     captured = capsys.readouterr()
     assert captured.out == ""
     assert json.loads(captured.err)["code"] == "brain_unreachable"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_every_command(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "import-hytale" in script
+    assert "--on-node-loss" in script
+
+
+@pytest.mark.parametrize("command", [["backup", "now"], ["backup", "verify"], ["brain", "backup"]])
+def test_what_is_on_can_be_turned_off(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*command, "--help"]) == 0
+    assert re.search(r"--(wait|verify) +--no-\1", capsys.readouterr().out)
+
+
+def test_a_field_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = "The request is not valid: cpus: Input should be greater."
+    fields = [{"field": "cpus", "message": "Input should be greater"}, {"field": "name", "message": "Too long"}]
+    problem = ApiProblem({"code": "invalid_request", "detail": sentence, "errors": fields}, 422)
+    explain(problem)
+    assert capsys.readouterr().err == f"error: {sentence}\n  name: Too long\n"
+    assert exit_code(problem) == 2
 
 
 def test_help_imports_nothing_of_the_roles() -> None:
