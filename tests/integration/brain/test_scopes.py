@@ -16,6 +16,7 @@ from hytopus.brain.accounts.roles import Role
 from hytopus.brain.crashes.api import router as crashes
 from hytopus.brain.db.engine import Database
 from hytopus.brain.history.api import router as history
+from hytopus.brain.history.recorder import Recorder
 from hytopus.brain.http.routing import mounted_routes
 from hytopus.brain.instances.api import router as instances
 from hytopus.brain.instances.inspect_api import router as inspection
@@ -39,6 +40,7 @@ async def api(database: Database) -> AsyncIterator[Api]:
     clock, answering = StepClock(), Answering()
     presence = Presence(NodeSettings(), clock, database.signals)
     extra = {
+        "recorder": Recorder(database, presence, clock),
         "presence": presence,
         "instance_settings": InstanceSettings(),
         "reach": answering,
