@@ -8,7 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.services.machine import install
+from tests.services.machine import install, machine_lock
 from tests.services.waiting import eventually_sync
 
 
@@ -27,23 +27,9 @@ class PrivateEngine:
             install("docker.io", needed_for="the tests that kill a Docker Engine")
         self.directory.mkdir(parents=True, exist_ok=True)
         self._make_bridge()
-        with (self.directory / "dockerd.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    "dockerd",
-                    f"--host={self.url}",
-                    f"--data-root={self.directory}/data",
-                    f"--exec-root={self.directory}/run",
-                    f"--pidfile={self.directory}/dockerd.pid",
-                    f"--bridge={self._bridge}",
-                    f"--default-address-pool=base={self._pool},size=24",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        eventually_sync(self.answers, timeout=60, every=0.1, what=f"dockerd, see {self.directory}/dockerd.log")
+        with machine_lock("docker"):  # two that begin at once take each other's chains of iptables away
+            self._launch()
+            eventually_sync(self.answers, timeout=60, every=0.1, what=f"dockerd, see {self.directory}/dockerd.log")
 
     def kill(self) -> None:
         """SIGKILL for dockerd, and its containerd dies with it; what runs in containers goes on, as after a crash."""
@@ -82,6 +68,24 @@ class PrivateEngine:
         for mount in reversed(_mounts_below(self.directory)):
             subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _launch(self) -> None:
+        with (self.directory / "dockerd.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    "dockerd",
+                    f"--host={self.url}",
+                    f"--data-root={self.directory}/data",
+                    f"--exec-root={self.directory}/run",
+                    f"--pidfile={self.directory}/dockerd.pid",
+                    f"--bridge={self._bridge}",
+                    f"--default-address-pool=base={self._pool},size=24",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def _make_bridge(self) -> None:
         """A default bridge of its own: an engine without one removes that of the machine's engine."""
