@@ -8,7 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.services.machine import install, machine_lock
+from tests.services.machine import install
 from tests.services.waiting import eventually_sync
 
 
@@ -27,9 +27,8 @@ class PrivateEngine:
             install("docker.io", needed_for="the tests that kill a Docker Engine")
         self.directory.mkdir(parents=True, exist_ok=True)
         self._make_bridge()
-        with machine_lock("docker"):  # two that begin at once take each other's chains of iptables away
-            self._launch()
-            eventually_sync(self.answers, timeout=60, every=0.1, what=f"dockerd, see {self.directory}/dockerd.log")
+        self._launch()
+        eventually_sync(self.answers, timeout=60, every=0.1, what=f"dockerd, see {self.directory}/dockerd.log")
 
     def kill(self) -> None:
         """SIGKILL for dockerd, and its containerd dies with it; what runs in containers goes on, as after a crash."""
@@ -80,6 +79,7 @@ class PrivateEngine:
                     f"--pidfile={self.directory}/dockerd.pid",
                     f"--bridge={self._bridge}",
                     f"--default-address-pool=base={self._pool},size=24",
+                    "--iptables=false",  # each that begins takes away the chains of the machine's own engine
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
