@@ -10,6 +10,9 @@ const nitro: object = {
   output: { dir: process.env.HYTOPUS_PANEL_OUTPUT ?? '.output' },
 }
 
+/** What several pages need comes in one piece: dozens of requests for crumbs take longer than the crumbs. */
+const SHARED = { name: 'shared', minShareCount: 3 }
+
 export default defineNuxtConfig({
   modules: ['@nuxt/ui', '@vueuse/nuxt', '@nuxt/eslint'],
   ssr: false,
@@ -33,7 +36,7 @@ export default defineNuxtConfig({
   compatibilityDate: '2026-11-01',
   nitro,
   // Fonts as files: what is inlined as data: the content security policy refuses.
-  vite: { build: { assetsInlineLimit: 0 }, server: { proxy: { '/api': { target: brain, changeOrigin: false } } }, worker: { format: 'es' } },
+  vite: { build: { assetsInlineLimit: 0, rolldownOptions: { output: { codeSplitting: { groups: [SHARED] } } } }, server: { proxy: { '/api': { target: brain, changeOrigin: false } } }, worker: { format: 'es' } },
   typescript: { strict: true, tsConfig: { compilerOptions: { noUncheckedIndexedAccess: true } } },
   telemetry: false,
   eslint: { config: { stylistic: { quotes: 'single', semi: false, commaDangle: 'always-multiline', braceStyle: '1tbs' } } },

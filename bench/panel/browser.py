@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,10 @@ _WATCH: Final = """
 window.benchTasks = [];
 new PerformanceObserver(list => list.getEntries().forEach(entry => benchTasks.push(entry.startTime + entry.duration)))
   .observe({ type: 'longtask', buffered: true });
+(function look() {
+  if (document.querySelector(%s)?.getClientRects().length) window.benchShown = performance.now();
+  else requestAnimationFrame(look);
+})();
 """
 _QUIET_MS: Final = 1000
 _SCROLL: Final = """
@@ -77,14 +82,14 @@ async def first_load(chromium: Browser, url: str, ready: str) -> FirstLoad:
     context = await chromium.new_context(viewport={"width": 1440, "height": 900})
     try:
         page = await context.new_page()
-        await page.add_init_script(_WATCH)
+        await page.add_init_script(_WATCH % json.dumps(ready))
         wire = await context.new_cdp_session(page)
         await wire.send("Network.enable")
         sizes: list[float] = []
         wire.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
         await page.goto(url, wait_until="commit")
-        await page.wait_for_selector(ready)
-        shown = float(await page.evaluate("performance.now()"))
+        await page.wait_for_function("window.benchShown")
+        shown = float(await page.evaluate("benchShown"))
         await page.wait_for_timeout(_QUIET_MS)
         tasks: list[float] = await page.evaluate("benchTasks")
         return FirstLoad(int(sum(sizes)), max([shown, *tasks]) / 1000)
@@ -92,8 +97,8 @@ async def first_load(chromium: Browser, url: str, ready: str) -> FirstLoad:
         await context.close()
 
 
-async def scroll_gaps(page: Page, selector: str, *, frames: int = 180, step: int = 400) -> list[float]:
-    """Milliseconds between the frames of a quick scroll."""
+async def scroll_gaps(page: Page, selector: str, *, frames: int = 180, step: int) -> list[float]:
+    """Milliseconds between the frames of a scroll by `step` pixels a frame."""
     gaps: list[float] = await page.evaluate(_SCROLL, [selector, frames, step])
     return gaps
 
