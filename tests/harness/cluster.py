@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import traceback
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,11 +31,10 @@ from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import all_nodes
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.errors import HytopusError
-from hytopus.node.agent import Agent
 from hytopus.node.link.link import Link
 from hytopus.node.link.outbox import Outbox
 from hytopus.storage.memory import MemoryStore
-from hytopus.wire.channel import LinkClosed, NodeChannel, StreamChannel
+from hytopus.wire.channel import LinkClosed, NodeChannel
 from hytopus.wire.memory import Faults
 from hytopus.wire.messages import NodeFacts
 from tests.harness.clock import ManualClock
@@ -47,6 +45,7 @@ from tests.harness.machine import Machine, World
 from tests.harness.older import Contract, OlderChannel
 from tests.harness.quiet import Quiet, WatchedDatabase
 from tests.harness.simulated_brain import SimulatedBrain
+from tests.harness.simulated_node import FACTS, Dialer, SimulatedNode, run_agent
 
 _VERBS: Final[Mapping[str, Callable[..., Awaitable[None]]]] = {
     "start": commands.start,
@@ -56,31 +55,6 @@ _VERBS: Final[Mapping[str, Callable[..., Awaitable[None]]]] = {
     "destroy": commands.destroy,
     "call_off": relocation.call_off,
 }
-
-FACTS = NodeFacts(
-    cpus=16.0,
-    memory_mb=16384,
-    disk_mb=65536,
-    slots=16,
-    address="203.0.113.5",
-    port_first=30000,
-    port_last=30099,
-    leases=True,
-)
-
-
-@dataclass
-class SimulatedNode:
-    """A machine, its agent if one runs, and the state of its cable."""
-
-    node_id: str
-    machine: Machine
-    faults: Faults
-    task: asyncio.Task[None] | None = None
-    contract: Contract | None = None
-    """What it understands of a Brain, if it is of an older release."""
-    declared_lost: bool = False
-    """An operator relies on its agent to keep its leases."""
 
 
 @dataclass
@@ -187,8 +161,12 @@ class Cluster:
             return
         outbox = Outbox(self.clock)
         agent = node.machine.agent(outbox)
-        link = Link(agent, outbox, _Dialer(self, node), agent_id=node.node_id, clock=self.clock)
-        node.task = asyncio.create_task(_run_agent(node.machine.name, agent, link))
+        link = Link(agent, outbox, self._dialer(node), agent_id=node.node_id, clock=self.clock)
+        node.task = asyncio.create_task(run_agent(node.machine.name, agent, link))
+
+    def _dialer(self, node: SimulatedNode) -> Dialer:
+        """Each Brain is the first for some of the nodes."""
+        return Dialer(self.brains, len(self.nodes), lambda brain: self.dial(node, brain))
 
     async def kill_agent(self, node: SimulatedNode) -> None:
         """The agent dies; what it started goes on."""
@@ -393,47 +371,6 @@ async def open_cluster(*, seed: int = 0, brains: int = 1) -> AsyncIterator[Clust
                     await cluster.clock.settle()  # what was cancelled closes its database sessions
     finally:
         structlog.configure(**configured)
-
-
-class _Dialer:
-    """Tries one Brain after the other."""
-
-    trusts: tuple[str, ...] = ()
-
-    def __init__(self, cluster: Cluster, node: SimulatedNode) -> None:
-        self._cluster, self._node = cluster, node
-        self._ring = deque(cluster.brains)
-        self._ring.rotate(-len(cluster.nodes))  # each Brain has some of the nodes
-        self._failed = 0
-
-    async def session(self) -> NodeChannel:
-        self._ring.rotate(-1)
-        self._failed += 1
-        return self._cluster.dial(self._node, self._ring[0])
-
-    async def stream(self) -> StreamChannel:
-        raise LinkClosed(cause="toys have no streams")
-
-    async def learn(self, addresses: Sequence[str]) -> None:
-        return
-
-    def stands(self) -> None:
-        self._failed = 0
-
-    def renew_soon(self) -> None:
-        raise AssertionError("nobody has a certificate here")
-
-    def untried(self) -> bool:
-        return self._failed + 1 < len(self._ring)
-
-    async def close(self) -> None:
-        return
-
-
-async def _run_agent(name: str, agent: Agent, link: Link) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(agent.run(), name=f"agent of {name}")
-        tasks.create_task(link.run(), name=f"link of {name}")
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

@@ -14,7 +14,8 @@ from typing import Any, Final
 import pytest
 
 from hytopus.brain.instances.states import TRANSITIONS, State
-from tests.harness.cluster import Cluster, SimulatedNode, open_cluster
+from tests.harness.cluster import Cluster, open_cluster
+from tests.harness.simulated_node import SimulatedNode
 
 NODES: Final = 50
 INSTANCES: Final = 500

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.harness.cluster import Cluster, SimulatedNode, open_cluster
+from tests.harness.cluster import Cluster, open_cluster
+from tests.harness.simulated_node import SimulatedNode
 from tests.simulation import stories
 
 NODES: Final = ("a", "b", "c")
