@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
+# The tests and the benches start hundreds of processes, and each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 JOBS ?= $(shell nproc)
 UP ?=
 # `DEMO=0 make up` sets up without the demo network; anything else for `hytopus up` goes into UP="…".
