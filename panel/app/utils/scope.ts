@@ -1,6 +1,7 @@
 /** Limits of users and tokens to regions and tags. */
 interface Placed { region: string, tags: string[] }
 interface Limits { regions: string[], tags: string[] }
+interface Scope extends Limits { others?: Limits[] }
 
 /** What there is to choose from: of the nodes, and what is chosen already. */
 export function scopeChoices(nodes: readonly Placed[], chosen: Limits): Limits {
@@ -11,7 +12,11 @@ export function scopeChoices(nodes: readonly Placed[], chosen: Limits): Limits {
   }
 }
 
-/** In a few words: `eu · us, ssd`; empty where nothing is limited. */
-export function scopeText(limits: readonly Limits[]): string {
-  return limits.map(({ regions, tags }) => [regions, tags].filter(each => each.length).map(each => each.join(' · ')).join(', ')).filter(Boolean).join('; ')
+/** In a few words: `eu · us, ssd`, or `eu, a | us, b` where each goes with its own; empty where nothing is limited. */
+export function scopeText(limits: readonly Scope[]): string {
+  return limits.map(limit => [limit, ...limit.others ?? []].map(oneText).join(' | ')).filter(Boolean).join('; ')
+}
+
+function oneText({ regions, tags }: Limits): string {
+  return [regions, tags].filter(each => each.length).map(each => each.join(' · ')).join(', ')
 }

@@ -10,5 +10,6 @@ describe('limits', () => {
   it('read in a few words, and are nothing where nothing is limited', () => {
     expect(scopeText([{ regions: ['eu', 'us'], tags: ['ssd'] }, { regions: [], tags: [] }])).toBe('eu · us, ssd')
     expect(scopeText([{ regions: [], tags: [] }])).toBe('')
+    expect(scopeText([{ regions: ['eu'], tags: ['a'], others: [{ regions: ['us'], tags: ['b'] }] }])).toBe('eu, a | us, b')
   })
 })

@@ -18,5 +18,9 @@ def scope_text(scopes: Iterable[Json]) -> str:
 
 
 def _text(scope: Json) -> str:
+    return " | ".join(map(_one, (scope, *scope.get("others", ()))))
+
+
+def _one(scope: Json) -> str:
     parts = (("region", scope["regions"]), ("tag", scope["tags"]))
     return ", ".join(f"{what} {' or '.join(names)}" for what, names in parts if names)

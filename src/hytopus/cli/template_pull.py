@@ -7,7 +7,7 @@ import os
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from hytopus.cli.client import Api, Json, at
 from hytopus.cli.options import DEFAULTS, Options, connect
@@ -19,6 +19,8 @@ from hytopus.layers.compression import open_window
 from hytopus.layers.diff import diff as compare
 from hytopus.layers.reference import LayerReference
 from hytopus.layers.unpack import unpack
+
+FORMATS: Final = ("tar.zst", "tar.gz", "tar")
 
 
 class TargetExists(HytopusError):
@@ -47,8 +49,11 @@ async def pull(
     """
     async with connect(options) as api:
         version = await find_version(api, reference)
-        name = f"{version['template_id']}@{version['version']}"
-        target = output or Path(name if unpacked else f"{name}.{version['format']}")
+        layer = LayerReference.parse(
+            f"{version['template_id']}@{version['version']}"
+        )  # it becomes a name of a file here
+        name = f"{layer.template_id}@{layer.version}"
+        target = output or Path(name if unpacked else f"{name}.{_ending(version['format'])}")
         if target.exists():
             raise TargetExists(path=target)
         if unpacked:
@@ -61,6 +66,16 @@ async def pull(
         print_json({**version, "path": str(target)})
     else:
         say(f"Pulled {plain(name)} ({size(version['size'])}, checksum verified) to {target}.")
+
+
+def _file_name(version: Json) -> str:
+    """What a Brain says becomes a file here: it must be a name, and lead nowhere."""
+    layer = LayerReference.parse(f"{version['template_id']}@{version['version']}")
+    return f"{layer.template_id}@{layer.version}"
+
+
+def _ending(format: str) -> str:
+    return format if format in FORMATS else "archive"
 
 
 async def find_version(api: Api, reference: str) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
@@ -41,7 +42,10 @@ async def authority_for(url: str, ca: str | None) -> str | None:
     if not url.startswith("https:") or (ca is None and await _is_trusted(url)):
         return None
     shown = await _shown(url)
-    found = fingerprint(shown)
+    try:
+        found = fingerprint(shown)
+    except ValueError as error:
+        raise BrainUnreachable(url=url, why="it shows no certificate of one authority") from error
     if ca is not None:
         if ca.lower().replace(":", "") != found:
             raise OtherAuthority(url=url, found=found, expected=ca)
@@ -89,7 +93,7 @@ def _read(file: Path) -> str | None:
         return None
     text = file.read_text()
     try:
-        fingerprint(text)
-    except ValueError as error:
+        ssl.create_default_context(cadata=text)
+    except (ssl.SSLError, ValueError) as error:
         raise Usage(why=f"{file} is not a PEM certificate") from error
     return text

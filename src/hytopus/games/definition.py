@@ -29,7 +29,14 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
+def _names_somebody(pattern: str) -> str:
+    if "name" not in re.compile(pattern).groupindex:
+        raise ValueError("it has no group (?P<name>…), by which the player is known")
+    return pattern
+
+
 Pattern = Annotated[str, AfterValidator(_compiles)]
+PlayerPattern = Annotated[Pattern, AfterValidator(_names_somebody)]
 """A regular expression, searched for in one log line (colours already removed)."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -168,11 +175,11 @@ class ExitKind(StrEnum):
 
 
 class Players(_Model):
-    """Log patterns with a group `name` (or `list` for `online`, separated by commas)."""
+    """Log patterns with a group `name`. A line in which that group takes no part, or is empty, is about nobody."""
 
-    join: Pattern | None = None
+    join: PlayerPattern | None = None
     """A player has come."""
-    leave: Pattern | None = None
+    leave: PlayerPattern | None = None
     """A player has gone."""
 
 

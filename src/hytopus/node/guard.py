@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from hytopus.errors import HytopusError
 from hytopus.kit.clock import Clock
@@ -17,6 +17,7 @@ from hytopus.node.settings import NodeSettings
 log = get_logger(__name__)
 
 EVERY_S: Final = 60.0
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 def fence_of(settings: NodeSettings, identity: Identity) -> Fence | None:
@@ -24,13 +25,18 @@ def fence_of(settings: NodeSettings, identity: Identity) -> Fence | None:
     if not settings.docker.fence:
         return None
 
+    def brains() -> list[SplitResult]:
+        """Where the API was when this node joined, and where it was told that Brains serve nodes."""
+        return [urlsplit(identity.brain_url), *(urlsplit(f"//{known}") for known in Addresses(identity).known())]
+
     def forbidden() -> Iterator[str]:
         yield METADATA
-        for address in (urlsplit(identity.brain_url).netloc, *Addresses(identity).known()):
-            if host := urlsplit(f"//{address}").hostname:
-                yield host
+        yield from dict.fromkeys(brain.hostname for brain in brains() if brain.hostname)
 
-    return Fence(settings.ports.first, settings.ports.last, forbidden, settings.docker.allowed)
+    def closed() -> Iterator[int]:
+        yield from (brain.port or _PORTS.get(brain.scheme, 0) for brain in brains())
+
+    return Fence(settings.ports.first, settings.ports.last, forbidden, closed, settings.docker.allowed)
 
 
 async def keep_guard(guard: Callable[[], Awaitable[None]], clock: Clock) -> None:

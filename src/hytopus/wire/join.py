@@ -9,6 +9,8 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from hytopus.wire.trust import check_alone
+
 _TOKEN: Final = re.compile(r"hyt_join_([A-Za-z0-9_-]{20,200})\.([0-9a-f]{32})")
 
 
@@ -30,5 +32,7 @@ class JoinSecret:
 
 
 def ca_fingerprint(ca_pem: str) -> str:
-    """The first 32 hexadecimal digits of SHA-256 over the certificate. Raises ValueError for what is none."""
+    """The first 32 hexadecimal digits of SHA-256 over the certificate. Raises ValueError for what is none, or several:
+    of these it would vouch for the first only, and all would be believed."""
+    check_alone(ca_pem)
     return x509.load_pem_x509_certificate(ca_pem.encode()).fingerprint(hashes.SHA256()).hex()[:32]

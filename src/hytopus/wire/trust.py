@@ -29,8 +29,17 @@ class PinnedTransport(httpx2.AsyncHTTPTransport):
 
 
 def fingerprint(ca_pem: str) -> str:
-    """As join tokens, the Brain's log and `hytopus login` show it. Raises ValueError for what is no certificate."""
+    """As join tokens, the Brain's log and `hytopus login` show it. Raises ValueError for what is no certificate, or
+    more than one: whoever reads the text for trust believes all of them, so a fingerprint must vouch for all it holds.
+    """
+    check_alone(ca_pem)
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(ca_pem)).hexdigest()[:32]
+
+
+def check_alone(pem: str) -> None:
+    """Raises ValueError unless there is just one certificate, and nothing else that could be read as one."""
+    if pem.count("-----BEGIN ") != 1:
+        raise ValueError("it is not one certificate")
 
 
 def is_about_certificates(error: BaseException | None) -> bool:

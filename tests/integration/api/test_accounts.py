@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx2
+import pytest
 from sqlalchemy import select
 
 from hytopus.brain.accounts import commands
@@ -97,6 +99,42 @@ async def test_api_tokens_can_be_narrowed_listed_and_revoked(world: World) -> No
     assert (await program.get("/me")).status_code == 401
 
 
+@pytest.mark.parametrize("lesser", [{"role": "viewer"}, {"role": "operator", "scope": {"regions": ["eu"]}}])
+async def test_a_lesser_token_ends_nothing_that_may_do_more(world: World, lesser: dict[str, Any]) -> None:
+    operator = world.acting(Role.OPERATOR)
+    greater = (await operator.post("/me/tokens", json={"name": "greater"})).json()
+    mine = (await operator.post("/me/tokens", json={"name": "mine", **lesser})).json()
+    alike = (await operator.post("/me/tokens", json={"name": "alike", **lesser})).json()
+    [login] = (await operator.get("/me/sessions")).json()
+    program = world.client(mine["token"])
+    for path in (f"/me/tokens/{greater['id']}", f"/me/sessions/{login['id']}", "/me/sessions"):
+        refused = await program.delete(path)
+        assert (refused.status_code, refused.json()["code"]) == (403, "token_holds_more"), path
+    assert (await world.client(greater["token"]).get("/me")).status_code == 200
+    assert (await program.delete(f"/me/tokens/{alike['id']}")).status_code == 204
+    assert (await program.delete(f"/me/tokens/{mine['id']}")).status_code == 204
+    assert (await program.get("/me")).status_code == 401
+    assert (await operator.delete(f"/me/tokens/{greater['id']}")).status_code == 204
+
+
+async def test_limits_within_limits_are_compared_by_what_they_admit(world: World) -> None:
+    operator = world.acting(Role.OPERATOR)
+    made = {
+        name: (await operator.post("/me/tokens", json={"name": name, "scope": scope})).json()
+        for name, scope in (
+            ("eu", {"regions": ["eu"]}),
+            ("eu-us", {"regions": ["eu", "us"]}),
+            ("eu-ssd", {"regions": ["eu"], "tags": ["ssd"]}),
+            ("ssd", {"tags": ["ssd"]}),
+        )
+    }
+    program = world.client(made["eu"]["token"])
+    answers = {
+        name: (await program.delete(f"/me/tokens/{made[name]['id']}")).status_code for name in made if name != "eu"
+    }
+    assert answers == {"eu-us": 403, "eu-ssd": 204, "ssd": 403}
+
+
 async def test_a_token_ends_when_it_said_it_would(world: World, clock: StepClock) -> None:
     admin = world.acting(Role.ADMIN)
     end = clock.now() + timedelta(hours=1)
@@ -133,6 +171,19 @@ async def test_nobody_revokes_the_tokens_of_others(world: World) -> None:
     refused = await world.acting(Role.VIEWER).delete(f"/me/tokens/{made['id']}")
     assert refused.json()["code"] == "token_not_found"
     assert (await world.client(made["token"]).get("/me")).status_code == 200
+
+
+async def test_nobody_is_called_what_somebody_else_is_known_by(world: World) -> None:
+    """Else whoever is asked about one would be answered about the other."""
+    admin = world.acting(Role.ADMIN)
+    victim = (await admin.get("/users/operator")).json()["id"]
+    body = {"name": victim, "password": "long-enough-password", "role": "viewer"}
+    assert (await admin.post("/users", json=body)).json()["code"] == "user_name_taken"
+    async with world.database.write() as session:
+        session.add(User(name=victim, password_hash="x", role=Role.VIEWER, created_at=world.clock.now()))
+    assert (await admin.get(f"/users/{victim}")).json()["name"] == "operator"
+    assert (await world.acting(Role.OPERATOR).get("/me")).json()["user"]["name"] == "operator"
+    assert (await _login(world, "operator")).status_code == 200
 
 
 async def test_users_are_made_changed_and_removed(world: World) -> None:

@@ -55,7 +55,15 @@ class Stream:
         return [(await self.event())["data"]["subject_id"] for _ in range(count)]
 
     async def ended(self) -> bool:
-        return [line async for line in self._lines if line and not line.startswith(":")] == []
+        return await self._rest() == []
+
+    async def cut_off(self) -> bool:
+        """It ends, and says that what its login may do has changed."""
+        [event, data] = await self._rest()
+        return event == "event: problem" and '"code":"rights_changed"' in data
+
+    async def _rest(self) -> list[str]:
+        return [line async for line in self._lines if line and not line.startswith(":")]
 
 
 @asynccontextmanager
@@ -134,7 +142,7 @@ async def test_the_feed_ends_at_once_when_its_user_may_more_or_less(world: World
     async with _listening(world) as stream:
         await _ready(world)
         assert (await world.acting(Role.ADMIN).patch("/users/viewer", json=change)).status_code == 200
-        assert await stream.ended()
+        assert await stream.cut_off()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +157,7 @@ async def test_the_feed_ends_at_once_with_its_login(world: World, role: Role, me
     async with _listening(world) as stream:
         await _ready(world)
         assert (await world.acting(role).request(method, path)).status_code == 204
-        assert await stream.ended()
+        assert await stream.cut_off()
 
 
 async def test_the_feed_goes_on_when_nothing_of_its_user_changes(world: World) -> None:
@@ -170,7 +178,7 @@ async def test_what_another_brain_took_away_is_noticed_with_the_next_heartbeat(w
                 delete(Token).where(Token.user_id == select(User.id).where(User.name == "viewer").scalar_subquery())
             )
         world.clock.advance(15)
-        assert await stream.ended()
+        assert await stream.cut_off()
 
 
 async def test_a_client_that_leaves_is_forgotten(world: World) -> None:

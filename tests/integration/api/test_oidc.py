@@ -105,7 +105,7 @@ async def test_a_first_login_makes_a_user_with_the_role_of_the_groups(world: Wor
     me = await browser.me()
     assert (me["user"]["name"], me["role"], me["user"]["external"]) == ("alice", "operator", True)
     assert me["must_enrol"] is False, "a second factor is the provider's business"
-    assert me["scope"] == [{"regions": ["eu"], "tags": []}]
+    assert me["scope"] == [{"regions": ["eu"], "tags": [], "others": []}]
     (entry,) = await world.audit(action="session.begin", target="user:alice")
     assert entry["after"] == {"second_factor": "provider"}
 

@@ -11,39 +11,17 @@ from fastapi import APIRouter, FastAPI
 
 from hytopus.brain.accounts.permissions import TABLE, PermissionTableMismatch, open_to_scoped, permissions_of
 from hytopus.brain.accounts.roles import Role
-from hytopus.brain.authority.ca import Authority
-from hytopus.brain.backups.api import Backups
-from hytopus.brain.backups.settings import BackupSettings
 from hytopus.brain.db.engine import Database
-from hytopus.brain.features import API, OUTSIDE
-from hytopus.brain.gateway.gateway import Gateway
-from hytopus.brain.gateway.reach import Reach
-from hytopus.brain.history.durations import Durations
-from hytopus.brain.history.recorder import Recorder
 from hytopus.brain.http.routing import PREFIX, MountedRoute, UnguardedRoute, mounted_routes
-from hytopus.brain.instances.settings import InstanceSettings
-from hytopus.brain.nodes.presence import Presence
-from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.storage.memory import MemoryStore
 from tests.integration.api.clock import StepClock
-from tests.integration.api.world import PASSWORD, World, open_world
-from tests.integration.backups.brains import source_of
+from tests.integration.api.whole import open_whole
+from tests.integration.api.world import PASSWORD, World
 
 
 @pytest.fixture
 async def world(sqlite: Database, store: MemoryStore, clock: StepClock, tmp_path: Path) -> AsyncIterator[World]:
-    presence = Presence(NodeSettings(), clock, sqlite.signals)
-    gateway = Gateway(sqlite, store, presence, clock=clock, brain_id="test")
-    extra = {
-        "presence": presence,
-        "gateway": gateway,
-        "reach": Reach(gateway),
-        "instance_settings": InstanceSettings(),
-        "backups": Backups(await source_of(sqlite, store, tmp_path, clock), BackupSettings()),
-        "authority": await Authority.open(tmp_path / "ca", clock=clock),
-        "recorder": Recorder(sqlite, presence, clock, Durations({})),
-    }
-    async with open_world(sqlite, store, clock, features=API, outside=OUTSIDE, extra=extra) as opened:
+    async with open_whole(sqlite, store, clock, tmp_path) as opened:
         yield opened
 
 

@@ -110,7 +110,7 @@ async def crashes(database: Database) -> AsyncIterator[Crashes]:
     clock = StepClock()
     store = MemoryStore(clock)
     node = make_node(id="n1", name="fra-1")
-    instance, lease = on_node(node, State.RUNNING, id="i1", name="lobby")
+    instance, lease = on_node(node, State.RUNNING, id="i1", name="lobby", generation=3)
     await add(database, node, instance, lease)
     async with open_world(database, store, clock, more=(router,)) as world:
         yield Crashes(database, store, clock, world.acting(Role.OPERATOR), world.acting(Role.VIEWER))
@@ -171,6 +171,8 @@ async def test_what_makes_no_sense_is_not_asked_for_again(crashes: Crashes) -> N
         replace(report, body="[]"),
         replace(report, body="{"),
         replace(report, size=0),
+        replace(report, body='{"a":' + "[" * 900 + "]" * 900 + "}"),
+        replace(report, body="[" * 100_000),
     ):
         assert await crashes.tell(bad) == CrashReply(bad.crash_id, done=True)
     assert (await crashes.get("/crashes"))["items"] == []
@@ -205,9 +207,40 @@ async def test_a_node_tells_of_crashes_of_what_it_has_or_had_only(crashes: Crash
     assert await crashes.tell(late) is not None, "it moved meanwhile"
 
 
+async def test_a_start_that_is_still_to_come_has_not_crashed(crashes: Crashes) -> None:
+    report, _ = crashes.report()
+    assert await crashes.tell(replace(report, generation=4, crash_id="i1-4-1")) is None
+
+
+async def test_an_instance_that_crashes_without_end_is_not_written_down_without_end(crashes: Crashes) -> None:
+    for attempt in range(1, 6):
+        report, _ = crashes.report(attempt, at="2001-01-01T00:00:00Z")
+        reply = await crashes.tell(report, instance_per_hour=2)
+        assert reply is not None
+        assert reply.done is (attempt > 2)
+    assert len((await crashes.get("/crashes"))["items"]) == 2
+    assert await _kinds(crashes) == ["instance.crashed", "instance.crashed", "instance.crashes_dropped"]
+    crashes.clock.advance(3601)
+    report, _ = crashes.report(6)
+    reply = await crashes.tell(report, instance_per_hour=2)
+    assert reply is not None
+    assert not reply.done, "it has become quiet"
+
+
+async def test_a_node_that_tells_of_crashes_without_end_is_not_heard_without_end(crashes: Crashes) -> None:
+    for attempt in range(1, 6):
+        await crashes.tell(crashes.report(attempt)[0], node_per_hour=2)
+    assert await _kinds(crashes) == ["instance.crashed", "instance.crashed", "node.crashes_dropped"]
+
+
+async def _kinds(crashes: Crashes) -> list[str]:
+    async with crashes.database.read() as session:
+        return list(await session.scalars(select(Event.kind).order_by(Event.id)))
+
+
 async def test_what_no_database_takes_is_taken_out(crashes: Crashes) -> None:
     """What a server prints last becomes the cause of its crash, and a crash that is not taken in is told for ever."""
-    report, _ = crashes.report(cause="bad\0word", usage={"cpu_percent": float("nan")}, excerpt=["\0"])
+    report, _ = crashes.report(cause="bad\0word", usage={"cpu_percent": float("nan")}, exit_code=2**40, excerpt=["\0"])
     assert await crashes.tell(report) is not None
     found = await crashes.get("/crashes/i1-3-1")
     assert (found["cause"], found["excerpt"]) == ("bad\ufffdword", ["\ufffd"])

@@ -10,6 +10,7 @@ from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.errors import InstanceDestroyed
 from hytopus.brain.instances.models import Leftover, PortLease
 from hytopus.brain.instances.states import State, Wanted
+from hytopus.brain.instances.strangers import MOST
 from hytopus.brain.nodes.states import NodeState
 from hytopus.wire.messages import (
     DestroyInstance,
@@ -361,7 +362,7 @@ async def test_a_node_that_says_it_runs_after_all_is_believed(brain: Brain) -> N
 
 
 async def test_a_brain_from_a_backup_learns_from_its_nodes(brain: Brain) -> None:
-    node = await brain.has_node()
+    node = await brain.has_node(relearn=True)
     await brain.has_template()
     unplaced = await brain.create("unplaced")
     stopped = await brain.create("stopped")
@@ -377,6 +378,25 @@ async def test_a_brain_from_a_backup_learns_from_its_nodes(brain: Brain) -> None
         assert adopted.generation == generation
     assert await brain.schedule() == 0
     assert await brain.told(node) == []
+
+
+async def test_a_node_that_nobody_expects_to_know_better_takes_over_nothing(brain: Brain) -> None:
+    node = await brain.has_node(slots=0)
+    await brain.has_template()
+    unplaced = await brain.create("unplaced")
+    for _ in range(2):
+        await brain.meets(node, report(unplaced, NodeStatus.RUNNING, generation=7, restored=True))
+    await brain.hears(node, report(unplaced, NodeStatus.RUNNING, generation=8, sequence=1))
+    same = await brain.get("unplaced")
+    assert (same.state, same.node_id, same.generation) == (State.REQUESTED, None, unplaced.generation)
+    assert await brain.told(node) == []
+    assert await brain.events("node.") == ["node.kept_a_newer_copy"]
+
+
+async def test_a_node_tells_of_no_more_strange_instances_than_anybody_reads(brain: Brain) -> None:
+    node = await brain.has_node()
+    await brain.meets(node, *(InstanceReport(f"i{n}", 1, NodeStatus.RUNNING, restored=True) for n in range(MOST + 9)))
+    assert len(await brain.events("node.held")) == MOST
 
 
 async def test_moments_are_those_of_the_brain(brain: Brain) -> None:

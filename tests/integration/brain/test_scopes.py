@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from hytopus.brain.accounts.permissions import TABLE, open_to_scoped
+from hytopus.brain.accounts.queries import get_user
 from hytopus.brain.accounts.roles import Role
 from hytopus.brain.crashes.api import router as crashes
 from hytopus.brain.db.engine import Database
@@ -81,7 +82,7 @@ async def test_lists_show_the_part_only(api: Api) -> None:
     status = (await eva.get("/status")).json()
     assert sum(status["instances"].values()) == sum(status["nodes"].values()) == 1
     assert status["templates"] == 1, "templates are everybody's"
-    assert (await eva.get("/me")).json()["scope"] == [{"regions": ["eu"], "tags": []}]
+    assert (await eva.get("/me")).json()["scope"] == [{"regions": ["eu"], "tags": [], "others": []}]
 
 
 async def test_tags_limit_like_regions_and_both_together(api: Api) -> None:
@@ -91,6 +92,24 @@ async def test_tags_limit_like_regions_and_both_together(api: Api) -> None:
     assert await _names(both, "/instances") == await _names(both, "/nodes") == []
     case = await _user(api.world, scope={"tags": ["SSD"]}, name="cat")
     assert await _names(case, "/instances") == []
+
+
+async def test_what_single_sign_on_grants_twice_is_not_mixed(api: Api) -> None:
+    """`ssd` in one region and `hdd` in the other: neither `hdd` in the first nor `ssd` in the second."""
+    eva = await _user(api.world, name="eva")
+    for name, region, tag in (("eu-hdd", "eu", "hdd"), ("us-ssd", "us", "ssd")):
+        body = {**LOBBY, "name": name, "region": region, "tags": [tag], "autostart": False}
+        await api.call("POST", "/instances", 202, body)
+    granted = {"regions": ["eu"], "tags": ["ssd"], "others": [{"regions": ["us"], "tags": ["hdd"]}]}
+    async with api.world.database.write() as session:
+        user = await get_user(session, "eva", lock=True)
+        user.scope = granted
+    assert sorted(await _names(eva, "/instances")) == ["lobby-eu", "lobby-us"]
+    assert (await eva.get("/instances/eu-hdd")).status_code == 404
+    body = {**LOBBY, "name": "mine", "region": "us", "tags": ["ssd"]}
+    assert (await eva.post("/instances", json=body)).json()["code"] == "out_of_scope"
+    assert (await eva.post("/instances", json={**body, "tags": ["hdd"]})).status_code == 202
+    assert (await eva.get("/me")).json()["scope"] == [granted]
 
 
 async def test_every_route_about_one_thing_hides_what_lies_outside(api: Api) -> None:
@@ -215,8 +234,9 @@ async def test_a_changed_scope_counts_at_once_and_ends_what_is_live(api: Api) ->
         lines = response.aiter_lines()
         assert await anext(lines) == ": open"
         changed = await api.world.acting(Role.ADMIN).patch("/users/eva", json={"scope": {"regions": ["us"]}})
-        assert changed.json()["scope"] == {"regions": ["us"], "tags": []}
-        assert [line async for line in lines if line.startswith("data")] == []
+        assert changed.json()["scope"] == {"regions": ["us"], "tags": [], "others": []}
+        [said] = [line async for line in lines if line.startswith("data")]
+        assert '"code":"rights_changed"' in said
     assert await _names(eva, "/instances") == ["lobby-us"]
     await api.world.acting(Role.ADMIN).patch("/users/eva", json={"scope": {}})
     assert len(await _names(eva, "/instances")) == 3

@@ -100,7 +100,11 @@ def test_users_come_change_and_go(cli: Cli, typed: pytest.MonkeyPatch) -> None:
         "eu" in cli.ok("user", "change", "robin", "--region", "eu", "--tag", "ssd", "--json").json["scope"]["regions"]
     )
     assert "region eu, tag ssd" in cli.ok("user", "list").out
-    assert cli.ok("user", "change", "robin", "--everywhere", "--json").json["scope"] == {"regions": [], "tags": []}
+    assert cli.ok("user", "change", "robin", "--everywhere", "--json").json["scope"] == {
+        "regions": [],
+        "tags": [],
+        "others": [],
+    }
     cli.ok("user", "remove", "robin", "--yes")
     assert cli("user", "change", "robin", "--role", "viewer").code == 3
 

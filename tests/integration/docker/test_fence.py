@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,9 @@ from aiodocker import Docker
 
 from hytopus.kit.ids import new_id
 from hytopus.node.runtime.docker import DockerRuntime
+from hytopus.node.runtime.docker.addresses import Names
 from hytopus.node.runtime.docker.client import call
-from hytopus.node.runtime.docker.fence import Fence, take_down
+from hytopus.node.runtime.docker.fence import Fence, FenceRefused, take_down
 from hytopus.node.runtime.docker.network import ensure_network
 from tests.integration.docker.conftest import DockerBench
 from tests.integration.docker.test_hardening import inside
@@ -114,6 +115,27 @@ async def test_what_is_forbidden_elsewhere_does_not_answer_and_the_rest_does(
         fence = Fence(30_000, 30_499, lambda forbidden=forbidden: forbidden)  # type: ignore[misc]
         async with fenced(bench, engine, docker_engine, fence):
             assert await reached(bench, [(elsewhere, 80)]) == ([] if forbidden else [(elsewhere, 80)])
+
+
+async def test_a_brain_elsewhere_does_not_answer_even_where_game_ports_would(
+    docker_engine: str, bench: DockerBench, engine: Docker, elsewhere: str
+) -> None:
+    for closed in ((), (80,)):
+        fence = Fence(1, 1_000, lambda: (elsewhere,), lambda closed=closed: closed)  # type: ignore[misc]
+        async with fenced(bench, engine, docker_engine, fence):
+            assert await reached(bench, [(elsewhere, 80)]) == ([] if closed else [(elsewhere, 80)])
+
+
+async def test_a_name_that_is_not_known_any_more_leaves_the_fence_as_it_was(
+    docker_engine: str, bench: DockerBench, engine: Docker, elsewhere: str
+) -> None:
+    known = [[f"{elsewhere}/32"]]
+    fence = Fence(30_000, 30_499, lambda: ("brain.invalid",), names=Names(lambda _name: known[-1]))
+    async with fenced(bench, engine, docker_engine, fence) as network:
+        restarted = replace(fence, names=Names(lambda _name: ()))
+        with pytest.raises(FenceRefused, match=r"address of brain\.invalid"):
+            await restarted.put_up(network.id)
+        assert await reached(bench, [(elsewhere, 80)]) == []
 
 
 async def test_a_fence_that_was_torn_down_comes_back_once(

@@ -123,6 +123,16 @@ def test_a_file_that_is_not_valid_is_named(tmp_path: Path) -> None:
         load_game(tmp_path / "none/game.toml")
 
 
+@pytest.mark.parametrize("which", ["join", "leave"])
+def test_a_pattern_of_players_must_name_them(tmp_path: Path, which: str) -> None:
+    game = _write(tmp_path / "g", "g", "G")
+    assert game.players.join is None
+    file = tmp_path / "g/game.toml"
+    file.write_text(f"{file.read_text()}\n[players]\n{which} = 'Player (\\w+) came'\n")
+    with pytest.raises(BadGame, match=rf"players\.{which}: .*no group"):
+        load_game(file)
+
+
 def test_a_folder_bears_its_games_name(tmp_path: Path) -> None:
     _write(tmp_path / "one", "other", "Other")
     with pytest.raises(BadGame, match="same name"):

@@ -13,6 +13,7 @@ from hytopus.brain.accounts.errors import (
     LastAdmin,
     ScopedAdmin,
     SecondFactorRequired,
+    TokenHoldsMore,
     TokenNameTaken,
     TokenNotFound,
     TokenRoleTooHigh,
@@ -75,7 +76,7 @@ async def login(
     actor = Actor(ActorKind.USER, user.id, user.name, address, request.state.request_id)
     async with database.write() as session:
         checked, user = user.password_hash, await queries.get_user(session, user.id, lock=True)
-        if user.password_hash != checked:
+        if user.password_hash != checked or user.disabled:
             raise InvalidCredentials
         shown = await second_factor.show(session, user, body.code, at)
         token, secret = await commands.begin_session(session, user, actor=actor, at=at, shown=shown, client=client)
@@ -93,7 +94,7 @@ async def login(
 async def logout(response: Response, session: WriteDep, clock: ClockDep, principal: PrincipalDep) -> None:
     """End this login at once. An API token is revoked by it too."""
     user = await queries.get_user(session, principal.actor.id)
-    await commands.revoke_token(session, user, principal.token_id, actor=principal.actor, at=clock.now())
+    await commands.revoke_token(session, user, principal.token_id, by=principal, at=clock.now())
     forget_cookie(response)
 
 
@@ -159,11 +160,11 @@ async def create_my_token(
     return NewTokenOut(**TokenOut.model_validate(token).model_dump(), token=secret)
 
 
-@router.delete("/me/tokens/{token_id}", status_code=204, responses=problems(TokenNotFound))
-async def revoke_my_token(token_id: str, session: WriteDep, clock: ClockDep, actor: ActorDep) -> None:
+@router.delete("/me/tokens/{token_id}", status_code=204, responses=problems(TokenNotFound, TokenHoldsMore))
+async def revoke_my_token(token_id: str, session: WriteDep, clock: ClockDep, principal: PrincipalDep) -> None:
     """Revoke one of your tokens; it is refused from now on."""
-    user = await queries.get_user(session, actor.id)
-    await commands.revoke_token(session, user, token_id, actor=actor, at=clock.now())
+    user = await queries.get_user(session, principal.actor.id)
+    await commands.revoke_token(session, user, token_id, by=principal, at=clock.now())
 
 
 @router.get("/users")
@@ -202,7 +203,7 @@ async def get_user(user: str, session: ReadDep) -> UserOut:
 async def change_user(
     user: str, body: ChangeUser, database: DatabaseDep, clock: ClockDep, passwords: PasswordsDep, actor: ActorDep
 ) -> UserOut:
-    """Change a user's role, keep him out, or set his password (which ends his logins)."""
+    """Change a user's role, keep him out, or set his password: each ends his logins. Or change his limits."""
     password_hash = await passwords.hash(body.password.get_secret_value()) if body.password else None
     async with database.write() as session:
         found = await queries.get_user(session, user, lock=True)

@@ -13,6 +13,7 @@ from hytopus.brain.accounts.errors import (
     ExpiryInThePast,
     LastAdmin,
     ScopedAdmin,
+    TokenHoldsMore,
     TokenNameTaken,
     TokenNotFound,
     TokenRoleTooHigh,
@@ -20,8 +21,9 @@ from hytopus.brain.accounts.errors import (
 )
 from hytopus.brain.accounts.models import Token, TokenKind, User
 from hytopus.brain.accounts.passwords import Passwords, generate_password
-from hytopus.brain.accounts.queries import count_admins, count_users, find_user
+from hytopus.brain.accounts.queries import count_admins, count_users, is_taken
 from hytopus.brain.accounts.roles import Principal, Role, narrower
+from hytopus.brain.accounts.scopes import holds
 from hytopus.brain.accounts.sessions import end_sessions, rights_changed
 from hytopus.brain.accounts.tokens import hash_token, hint_of, new_token
 from hytopus.brain.activity.actor import SYSTEM, Actor
@@ -29,8 +31,8 @@ from hytopus.brain.activity.commands import audit
 from hytopus.brain.db.engine import Database
 from hytopus.kit.clock import Clock
 
-Document = dict[str, list[str]]
-"""Limits as they are kept: `regions` and `tags`."""
+Document = dict[str, Any]
+"""Limits as they are kept: `regions` and `tags`, and `others` like that."""
 SESSION_IDLE: Final = timedelta(hours=24)
 """A login ends when it has not been used for this long."""
 FIRST_ADMIN: Final = "admin"
@@ -62,7 +64,7 @@ async def create_user(
 ) -> User:
     """Raises `UserNameTaken` or `ScopedAdmin`."""
     _check_scope(role, scope)
-    if await find_user(session, name) is not None:
+    if await is_taken(session, name):
         raise UserNameTaken(name=name)
     user = User(name=name, password_hash=password_hash, role=role, scope=scope or {}, created_at=at)
     session.add(user)
@@ -85,7 +87,7 @@ async def change_user(
     actor: Actor,
     at: datetime,
 ) -> None:
-    """Give a user another role, limits or password, or keep him out; the latter two end his logins.
+    """Give a user another role, limits or password, or keep him out; all but other limits end his logins.
 
     Raises `LastAdmin` or `ScopedAdmin`.
     """
@@ -98,7 +100,7 @@ async def change_user(
     _check_scope(user.role, user.scope)
     user.disabled = user.disabled if disabled is None else disabled
     user.password_hash = password_hash or user.password_hash
-    if user.disabled or password_hash is not None:
+    if user.disabled or password_hash is not None or user.role.value != before["role"]:
         await end_sessions(session, user)
     rights_changed(session, user)
     after = _facts(user) | ({"password": "changed"} if password_hash is not None else {})
@@ -172,11 +174,15 @@ async def create_token(
     return token, secret
 
 
-async def revoke_token(session: AsyncSession, user: User, token_id: str, *, actor: Actor, at: datetime) -> None:
-    """End a token or a login of the user at once."""
-    token = await session.get(Token, token_id)
+async def revoke_token(session: AsyncSession, user: User, token_id: str, *, by: Principal, at: datetime) -> None:
+    """End a token or a login of the user at once. Raises `TokenNotFound`, and `TokenHoldsMore` for one that may do what
+    the token in use may not: whoever found the lesser one must not shut out the owner.
+    """
+    actor, token = by.actor, await session.get(Token, token_id)
     if token is None or token.user_id != user.id:
         raise TokenNotFound(token_id=token_id)
+    if token_id != by.token_id and not holds(by, user, token):
+        raise TokenHoldsMore(name=token.name)
     await session.delete(token)
     rights_changed(session, user)
     if token.kind is TokenKind.SESSION:

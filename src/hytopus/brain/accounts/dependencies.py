@@ -24,12 +24,13 @@ from hytopus.brain.accounts.passwords import Passwords
 from hytopus.brain.accounts.permissions import PUBLIC, Permission
 from hytopus.brain.accounts.queries import present
 from hytopus.brain.accounts.roles import Principal, Role, narrower
+from hytopus.brain.accounts.scopes import scope_of
 from hytopus.brain.accounts.sessions import RIGHTS
 from hytopus.brain.accounts.settings import AccountSettings
 from hytopus.brain.activity.actor import Actor, ActorKind
 from hytopus.brain.activity.requests import address_of
 from hytopus.brain.db.engine import Database
-from hytopus.brain.db.scope import Limit, Scope, describe
+from hytopus.brain.db.scope import describe
 from hytopus.brain.http.edge import Edge, edge_of
 
 COOKIE: Final = "hytopus_session"
@@ -126,12 +127,6 @@ def _principal_of(request: Request, token: Token, user: User, *, by_cookie: bool
         by_cookie=by_cookie,
         must_enrol=takes and not user.second_factor,
     )
-
-
-def scope_of(user: User, token: Token) -> Scope:
-    """Within the user's limits and all of the token's; an admin has none, but his tokens may."""
-    own = user.scope if user.role is not Role.ADMIN else {}
-    return tuple(limit for limit in map(Limit.of, (own, *token.scopes)) if limit)
 
 
 def _valid(token: Token, user: User, now: datetime) -> bool:

@@ -137,6 +137,13 @@ class TokenNotFound(HytopusError):
     template: ClassVar[str] = "There is no token {token_id!r} of yours."
 
 
+class TokenHoldsMore(HytopusError):
+    code: ClassVar[str] = "token_holds_more"
+    status: ClassVar[int] = 403
+    template: ClassVar[str] = "{name!r} may do more than the token you use, so that token cannot end it."
+    remedy: ClassVar[str] = "Log in and do it from there."
+
+
 class TokenNameTaken(HytopusError):
     code: ClassVar[str] = "token_name_taken"
     status: ClassVar[int] = 409

@@ -20,8 +20,9 @@ async def find_user(session: AsyncSession, name: str) -> User | None:
 
 
 async def get_user(session: AsyncSession, name_or_id: str, *, lock: bool = False) -> User:
-    """The user of that name or id; raises `UserNotFound`."""
-    statement = select(User).where(or_(User.name == name_or_id, User.id == name_or_id))
+    """The user of that id, or else of that name; raises `UserNotFound`."""
+    either = or_(User.name == name_or_id, User.id == name_or_id)
+    statement = select(User).where(either).order_by(User.id != name_or_id).limit(1)
     user: User | None = await session.scalar(statement.with_for_update() if lock else statement)
     if user is None:
         raise UserNotFound(name=name_or_id)
@@ -36,6 +37,11 @@ async def present(session: AsyncSession, token: str) -> tuple[Token, User] | Non
     """The token somebody shows, with its user; None if nobody made it."""
     row = (await session.execute(_PRESENT, {"hash": hash_token(token)})).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+async def is_taken(session: AsyncSession, name: str) -> bool:
+    """Whether somebody else is called so, by name or by id: whoever names him must not mean two."""
+    return await session.scalar(select(User.id).where(or_(User.name == name, User.id == name)).limit(1)) is not None
 
 
 async def count_admins(session: AsyncSession, *, but: str) -> int:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, SecretStr
 
 from hytopus.brain.accounts.models import Token, TokenKind
 from hytopus.brain.accounts.roles import Role
+from hytopus.brain.http.parameters import in_utc
 from hytopus.brain.http.schemas import Output, Schema
 from hytopus.kit.ids import is_name
 
@@ -50,11 +51,16 @@ class ScopeIn(Schema):
         return {name: values for name, values in parts.items() if values}
 
 
-class ScopeOut(Output):
+class LimitOut(Output):
     model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
 
     regions: list[str] = Field(default_factory=list)
     tags: list[str] = Field(default_factory=list)
+
+
+class ScopeOut(LimitOut):
+    others: list[LimitOut] = Field(default_factory=list)
+    """What is open beside that, each with regions and tags of its own: of a user whom single sign-on grants several."""
 
 
 class Login(Schema):
@@ -151,7 +157,7 @@ class CreateToken(Schema):
     """Yours if not given."""
     scope: ScopeIn = ScopeIn()
     """Limits beside your own."""
-    expires_at: AwareDatetime | None = None
+    expires_at: Annotated[AwareDatetime, AfterValidator(in_utc)] | None = None
 
 
 class TokenOut(Output):

@@ -11,7 +11,8 @@ from hytopus.brain.accounts.models import Token, TokenKind, User
 from hytopus.brain.db.signals import signal
 
 RIGHTS: Final = "rights"
-"""Topic of signals: the user with this id has lost a token, a role or a part of what he may see."""
+"""Topic of signals: the user with this id has lost a token, a role or a part of what he may see, or the instance with
+this id has got another region or other tags, so that others may see it."""
 
 
 async def end_sessions(session: AsyncSession, user: User, *, but: str | None = None) -> None:

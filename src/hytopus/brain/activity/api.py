@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import datetime
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, Protocol
 
 from fastapi import Header, Query, Request
 from fastapi.responses import StreamingResponse
@@ -19,20 +18,13 @@ from hytopus.brain.db.engine import Database
 from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, ReadDep, StreamsDep
 from hytopus.brain.http.edge import edge_of
 from hytopus.brain.http.paging import BadCursor, Page, PageDep
+from hytopus.brain.http.parameters import LARGEST, BadEventId, Moment, event_number
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
 from hytopus.brain.http.streams import Frame, merge, stream_response
-from hytopus.errors import HytopusError
 from hytopus.kit.clock import Clock
 
 router = feature_router("activity")
-
-
-class BadEventId(HytopusError):
-    code: ClassVar[str] = "bad_event_id"
-    status: ClassVar[int] = 422
-    template: ClassVar[str] = "{given!r} is not the id of an event."
-    remedy: ClassVar[str] = "Send the `id` of the last event you saw as `Last-Event-ID` or `after`, or neither."
 
 
 class LoadFrames(Protocol):
@@ -63,7 +55,7 @@ async def list_events(
     kind: Kinds = None,
     subject_kind: SubjectKind = None,
     subject_id: SubjectId = None,
-    after: Annotated[int | None, Query(ge=0, description="Live feed: begin after this event.")] = None,
+    after: Annotated[int | None, Query(ge=0, le=LARGEST, description="Live feed: begin after this event.")] = None,
     last_event_id: Annotated[str | None, Header(description="The same, as browsers send it.")] = None,
     loads: Annotated[bool, Query(description="Live feed: also frames `loads`, with how busy everything is.")] = False,
 ) -> Any:
@@ -75,7 +67,7 @@ async def list_events(
     """
     wanted = queries.EventFilter(tuple(kind or ()), subject_kind, subject_id)
     if "text/event-stream" in request.headers.get("accept", ""):
-        start = _event_id(last_event_id) if last_event_id is not None else after
+        start = event_number(last_event_id) if last_event_id is not None else after
         happened = _frames(database, clock, wanted, start)
         if not loads:
             return stream_response(streams, happened)
@@ -95,7 +87,7 @@ async def list_audit(
     action: Annotated[str | None, Query(max_length=64, description="An action or its beginning: `instance.`")] = None,
     target: Annotated[str | None, Query(max_length=200)] = None,
     outcome: Annotated[str | None, Query(max_length=64)] = None,
-    since: datetime | None = None,
+    since: Moment | None = None,
 ) -> Page[AuditOut]:
     """Who changed what, from where, newest first; refused attempts included."""
     statement = queries.select_audit(actor=actor, action=action, target=target, outcome=outcome, since=since)
@@ -123,7 +115,7 @@ async def export_audit(
     action: Annotated[str | None, Query(max_length=64, description="An action or its beginning: `instance.`")] = None,
     target: Annotated[str | None, Query(max_length=200)] = None,
     outcome: Annotated[str | None, Query(max_length=64)] = None,
-    since: datetime | None = None,
+    since: Moment | None = None,
 ) -> StreamingResponse:
     """The audit log as lines of JSON, oldest first, however long it is."""
     statement = queries.select_audit(actor=actor, action=action, target=target, outcome=outcome, since=since)
@@ -143,9 +135,3 @@ async def _frames(
     async for event in follow(database, clock, wanted, after=after):
         data = EventOut.model_validate(event).model_dump(mode="json")
         yield Frame(data, id=str(event.id), event=event.kind)
-
-
-def _event_id(given: str) -> int:
-    if not given.isascii() or not given.isdigit():
-        raise BadEventId(given=given)
-    return int(given)

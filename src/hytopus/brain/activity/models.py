@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hytopus.brain.activity.actor import ActorKind
 from hytopus.brain.activity.append_only import APPEND_ONLY
 from hytopus.brain.db.base import Base
-from hytopus.brain.db.types import EnumText
+from hytopus.brain.db.types import SERIAL, EnumText
 
 
 class Event(Base):
@@ -20,7 +20,7 @@ class Event(Base):
     __tablename__ = "events"
     __table_args__ = (Index("ix_events_subject", "subject_kind", "subject_id", "id"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(SERIAL, primary_key=True, autoincrement=True)
     at: Mapped[datetime] = mapped_column(index=True)
     kind: Mapped[str] = mapped_column(String(64), index=True)
     subject_kind: Mapped[str] = mapped_column(String(16))
@@ -41,7 +41,7 @@ class AuditRecord(Base):
 
     __tablename__ = "audit_records"
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(SERIAL, primary_key=True, autoincrement=True)
     at: Mapped[datetime] = mapped_column(index=True)
     actor_kind: Mapped[ActorKind] = mapped_column(EnumText(ActorKind))
     actor_id: Mapped[str] = mapped_column(String(64), index=True)

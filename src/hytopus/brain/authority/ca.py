@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -73,6 +74,7 @@ class Authority:
         self._ring = Ring(signer, signer, lineage=signer.fingerprint)
         self._names, self._clock = names, clock
         self._server: tuple[Signer, datetime, bytes, bytes] | None = None
+        self._serving = threading.Lock()
         self._changed = asyncio.Event()
 
     @classmethod
@@ -121,7 +123,11 @@ class Authority:
 
     def server_certificate(self) -> tuple[bytes, bytes]:
         """Key and certificate of this Brain, as PEM, for serving and for calling other Brains. A new pair after two
-        thirds of the lifetime, and when another authority serves."""
+        thirds of the lifetime, and when another authority serves; one for all threads that ask at once."""
+        with self._serving:
+            return self._server_pair()
+
+    def _server_pair(self) -> tuple[bytes, bytes]:
         now, signer = self._clock.now(), self._ring.serving
         if self._server is None or now >= self._server[1] or self._server[0] is not signer:
             key = ec.generate_private_key(ec.SECP256R1())

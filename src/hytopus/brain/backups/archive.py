@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Final
 
 import zstandard
 
-from hytopus.brain.backups.errors import BackupDamaged, BackupSealed, BackupTooNew
+from hytopus.brain.backups.errors import BackupDamaged, BackupNotSealed, BackupSealed, BackupTooNew
 from hytopus.brain.backups.sealing import SALT, BackupKey, SealBroken, Sealer, unseal
 
 FORMAT: Final = 1
@@ -60,14 +60,17 @@ class ArchiveWriter:
 
 
 def read_archive(path: Path, key: BackupKey | None, *, name: str) -> Generator[Any, None, None]:
-    """The lines after the first, parsed; blocking. Raises `BackupSealed`, `BackupDamaged`, `BackupTooNew`."""
+    """The lines after the first, parsed; blocking. Raises `BackupSealed`, `BackupNotSealed`, `BackupDamaged` and
+    `BackupTooNew`. With a key, nothing counts that was not sealed with it: the object store is not trusted."""
     with path.open("rb") as file:
         seal = _first_line(file, name)
+        if seal is None and key is not None:
+            raise BackupNotSealed(backup=name)
         pieces = _pieces(file, seal, key)
         try:
             for line in _split(pieces):
                 yield json.loads(line)
-        except (SealBroken, zstandard.ZstdError, ValueError) as error:
+        except (SealBroken, zstandard.ZstdError, ValueError, RecursionError) as error:
             raise BackupDamaged(backup=name, cause=error) from error
 
 

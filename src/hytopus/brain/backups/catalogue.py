@@ -89,9 +89,10 @@ async def delete(store: ObjectStore, backup_id: str) -> None:
 
 async def _read(store: ObjectStore, key: str) -> Manifest | None:
     try:
-        return Manifest.model_validate_json(await store.get(key))
+        found = Manifest.model_validate_json(await store.get(key))
     except (ObjectMissing, ValidationError):
         return None
+    return found if _manifest_key(store, found.id) == key else None
 
 
 def _file_key(store: ObjectStore, backup_id: str) -> str:

@@ -20,6 +20,16 @@ class BackupSealed(HytopusError):
     remedy: ClassVar[str] = "Give the file you kept that key in: `--key-file FILE` or the setting backups.key_file."
 
 
+class BackupNotSealed(HytopusError):
+    code: ClassVar[str] = "backup_not_sealed"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "The backup {backup} is not sealed, though there is a key: anybody may have put it there."
+    remedy: ClassVar[str] = (
+        "Use another one (`hytopus backup list`), and find out who writes to the store. If you are certain that it is "
+        "yours, of a time before the key, restore it without `--key-file` and the setting backups.key_file."
+    )
+
+
 class BackupDamaged(HytopusError):
     code: ClassVar[str] = "backup_damaged"
     status: ClassVar[int] = 502

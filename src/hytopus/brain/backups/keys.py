@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from hytopus.brain.backups.archive import file_line
@@ -58,6 +58,11 @@ class KeyFiles:
         if self.sealing is not None and self.sealing.exists():
             lines.append(file_line(_SEALING, self.sealing.read_bytes()))
         return lines
+
+
+def is_key_file(name: str) -> bool:
+    """Whether a backup may hold a file of that name."""
+    return name == _SEALING or any(PurePosixPath(name).match(pattern) and name.count("/") == 1 for pattern in _PATTERNS)
 
 
 def _exists_otherwise(path: Path | None, data: bytes) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from alembic.script import ScriptDirectory
 from sqlalchemy import JSON, Connection, Integer, MetaData, Table, insert, null, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hytopus.brain.backups.errors import BackupDamaged, BackupTooNew
@@ -37,10 +38,14 @@ async def load(connection: AsyncConnection, lines: Iterator[Any], *, name: str) 
     metadata = MetaData()
     await connection.run_sync(metadata.reflect)
     filler = _Filler(connection, metadata, name, Loaded(header))
-    while batch := await asyncio.to_thread(lambda: list(islice(lines, _BATCH))):
-        for line in batch:
-            await filler.take(line)
-        await filler.flush()
+    try:
+        while batch := await asyncio.to_thread(lambda: list(islice(lines, _BATCH))):
+            for line in batch:
+                await filler.take(line)
+            await filler.flush()
+    except (LookupError, TypeError, ValueError, AttributeError, DBAPIError) as error:
+        why = getattr(error, "orig", error)  # without the statement, which would hold the secrets
+        raise BackupDamaged(backup=name, cause=f"{type(error).__name__}: {why}") from error
     loaded = filler.finish()
     await connection.run_sync(_count_on, metadata)
     await connection.run_sync(upgrade, "head")
@@ -50,8 +55,10 @@ async def load(connection: AsyncConnection, lines: Iterator[Any], *, name: str) 
 def _header(lines: Iterator[Any], name: str) -> dict[str, Any]:
     try:
         header: dict[str, Any] = next(lines)["header"]
-    except (StopIteration, KeyError, TypeError) as error:
+    except (StopIteration, LookupError, TypeError) as error:
         raise BackupDamaged(backup=name, cause="it has no header") from error
+    if header.get("id", name) != name:
+        raise BackupDamaged(backup=name, cause=f"it is the backup {header['id']} under another name")
     return header
 
 

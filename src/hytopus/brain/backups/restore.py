@@ -24,8 +24,8 @@ from hytopus.brain.activity.models import Event
 from hytopus.brain.backups import catalogue
 from hytopus.brain.backups.archive import read_archive
 from hytopus.brain.backups.catalogue import Manifest
-from hytopus.brain.backups.errors import BrainRuns, NoBackups, TargetNotEmpty
-from hytopus.brain.backups.keys import KeyFiles
+from hytopus.brain.backups.errors import BackupDamaged, BrainRuns, NoBackups, TargetNotEmpty
+from hytopus.brain.backups.keys import KeyFiles, is_key_file
 from hytopus.brain.backups.load import Loaded, load
 from hytopus.brain.backups.sealing import BackupKey
 from hytopus.brain.db.engine import Database
@@ -72,7 +72,7 @@ async def choose(store: ObjectStore, backup_id: str | None) -> Manifest:
 async def restore(
     store: ObjectStore, manifest: Manifest, key: BackupKey | None, target: Target, clock: Clock
 ) -> Restored:
-    """Raises `TargetNotEmpty`, `BrainRuns`, `BackupSealed`, `BackupDamaged`, `BackupTooNew`."""
+    """Raises `TargetNotEmpty`, `BrainRuns`, `BackupSealed`, `BackupNotSealed`, `BackupDamaged`, `BackupTooNew`."""
     await asyncio.to_thread(lambda: target.keys.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700))
     with tempfile.TemporaryDirectory(prefix="restore-", dir=target.keys.data_dir) as folder:
         file = Path(folder) / "backup"
@@ -92,7 +92,7 @@ async def _fill(
             async with database.writer.begin() as connection:
                 await _empty(connection, target)
                 loaded = await load(connection, lines, name=manifest.id)
-                await asyncio.to_thread(_check_files, target, loaded)
+                await asyncio.to_thread(_check_files, target, loaded, manifest.id, sealed=key is not None)
                 await mark(connection, manifest.id, manifest.created_at, at=clock.now())
                 await asyncio.to_thread(target.keys.place, loaded.files, aside=aside)
         async with database.write() as session:
@@ -162,7 +162,11 @@ def _drop(connection: Connection, names: frozenset[str]) -> None:
     metadata.drop_all(connection, tables=[each for name, each in metadata.tables.items() if name in names])
 
 
-def _check_files(target: Target, loaded: Loaded) -> None:
+def _check_files(target: Target, loaded: Loaded, name: str, *, sealed: bool) -> None:
+    """Keys are put into sealed backups only, and nothing but keys: whatever else there is, no Brain has made."""
+    strange = [file for file in loaded.files if not sealed or not is_key_file(file)]
+    if strange:
+        raise BackupDamaged(backup=name, cause=f"no Brain puts {', '.join(map(repr, strange))} there")
     other = target.keys.differing(loaded.files)
     if other and not target.overwrite:
         raise TargetNotEmpty(what=f"{', '.join(other)} of another Brain in {target.keys.data_dir}")

@@ -94,7 +94,9 @@ async def _write(
 
 
 async def verified(store: ObjectStore, manifest: Manifest, key: BackupKey | None, clock: Clock) -> Manifest:
-    """Fetch it, restore it into a database that is thrown away, and compare. Raises `BackupDamaged`, `BackupSealed`."""
+    """Fetch it, restore it into a database that is thrown away, and compare. Raises `BackupDamaged`, `BackupSealed`,
+    and `BackupNotSealed` for one that says it is."""
+    key = key if manifest.key_id is not None else None
     with tempfile.TemporaryDirectory(prefix="hytopus-verify-") as folder:
         file = Path(folder) / "backup"
         await catalogue.fetch(store, manifest, file)

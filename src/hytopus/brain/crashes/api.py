@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import zipfile
-from datetime import datetime
+import zlib
 from typing import Annotated, Final
 
 from fastapi import Depends, Query, Response
@@ -17,6 +17,7 @@ from hytopus.brain.crashes.queries import CrashFilter, get, groups
 from hytopus.brain.crashes.schemas import CrashGroup, CrashGroups, CrashLog, CrashOut, CrashSummary
 from hytopus.brain.http.dependencies import DatabaseDep, ReadDep, StoreDep
 from hytopus.brain.http.paging import BadCursor, Page, PageDep
+from hytopus.brain.http.parameters import Moment
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
 from hytopus.storage.errors import ObjectMissing, S3Unreachable
@@ -25,6 +26,9 @@ router = feature_router("crashes")
 
 LOG_BYTES: Final = 8 * 1024 * 1024
 """Of a log out of a bundle; a thousand lines are far less."""
+
+UNREADABLE: Final = (KeyError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What `zipfile` raises for an archive that its node has made badly, or in a way that no node of ours does."""
 
 Name = Annotated[str | None, Query(max_length=64)]
 
@@ -35,7 +39,7 @@ async def _wanted(
     game: Name = None,
     kind: Name = None,
     fingerprint: Name = None,
-    since: datetime | None = None,
+    since: Moment | None = None,
 ) -> CrashFilter:
     return CrashFilter(instance, node, game, kind, fingerprint, since)
 
@@ -90,7 +94,7 @@ async def get_crash_log(database: DatabaseDep, store: StoreDep, crash: str) -> C
     data = await store.get(await _stored_key(database, crash))
     try:
         text = await asyncio.to_thread(_log_of, data)
-    except (KeyError, OSError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise BundleDamaged(crash=crash, why=str(error)) from error
     return CrashLog(lines=text.splitlines())
 

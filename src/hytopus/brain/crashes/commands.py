@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.commands import record
 from hytopus.brain.activity.models import Event
+from hytopus.brain.crashes.limits import is_within_limits
 from hytopus.brain.crashes.models import Crash
 from hytopus.brain.crashes.settings import CrashSettings
 from hytopus.brain.db.engine import Database
@@ -33,6 +34,8 @@ _ID: Final = re.compile(r"[a-z0-9]{1,16}-\d{1,10}-\d{1,10}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _MOST: Final = 2 * 2**20
 """Characters of what is written down of one crash."""
+_INTEGER: Final = 2**31
+"""What the column takes."""
 _APART: Final = frozenset(
     {"instance_id", "instance", "generation", "attempt", "at", "kind", "exit_code", "game", "fingerprint", "cause"}
 ) | {"layers", "excerpt"}
@@ -57,9 +60,12 @@ async def take_in(
     async with database.write() as session:
         crash = await session.get(Crash, report.crash_id)
         if crash is None:
-            crash = await _write_down(session, store.prefix, node_id, report, now=clock.now())
-        if crash is None:
-            return None
+            found = await _subject(session, node_id, report)
+            if found is None:
+                return None
+            if not await is_within_limits(session, *found, settings, now=clock.now()):
+                return CrashReply(report.crash_id, done=True)
+            crash = _write_down(session, store.prefix, *found, report, now=clock.now())
         if crash.node_id != node_id or crash.stored_at is not None:
             return CrashReply(report.crash_id, done=True)
         key, size = crash.s3_key, crash.size
@@ -72,12 +78,17 @@ async def take_in(
     return CrashReply(report.crash_id, signed.url, dict(signed.headers))
 
 
-async def _write_down(
-    session: AsyncSession, prefix: str, node_id: str, report: CrashReport, *, now: datetime
-) -> Crash | None:
+async def _subject(session: AsyncSession, node_id: str, report: CrashReport) -> tuple[Instance, Node] | None:
+    """What crashed where. A start that is still to come cannot have crashed: its report would be taken for that one."""
     instance, node = await session.get(Instance, report.instance_id), await session.get(Node, node_id)
-    if instance is None or node is None or not await _was_there(session, instance, node_id):
+    if instance is None or node is None or report.generation > instance.generation:
         return None
+    return (instance, node) if await _was_there(session, instance, node_id) else None
+
+
+def _write_down(
+    session: AsyncSession, prefix: str, instance: Instance, node: Node, report: CrashReport, *, now: datetime
+) -> Crash:
     facts = _plain(json.loads(report.body))
     at = _moment(report.at, now)
     crash = Crash(
@@ -85,13 +96,13 @@ async def _write_down(
         at=at,
         instance_id=instance.id,
         instance_name=instance.name,
-        node_id=node_id,
+        node_id=node.id,
         node_name=node.name,
         game=instance.game,
         generation=report.generation,
         attempt=report.attempt,
         kind=_text(facts, "kind", 16),
-        exit_code=code if isinstance(code := facts.get("exit_code"), int) else None,
+        exit_code=code if isinstance(code := facts.get("exit_code"), int) and abs(code) < _INTEGER else None,
         fingerprint=_text(facts, "fingerprint", 16),
         cause=_text(facts, "cause", 200),
         layers=" ".join(map(str, facts.get("layers") or ()))[:1000],
@@ -149,8 +160,8 @@ def _is_sound(report: CrashReport) -> bool:
     if not _ID.fullmatch(report.crash_id) or not _SHA256.fullmatch(report.sha256) or report.size <= 0:
         return False
     try:
-        return isinstance(json.loads(report.body), dict)
-    except ValueError:
+        return isinstance(_plain(json.loads(report.body)), dict)
+    except (ValueError, RecursionError):
         return False
 
 

@@ -6,11 +6,11 @@ has to ask. What must be counted whole all the same (a node's room, a name that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, String, and_, event, select, true
+from sqlalchemy import ColumnElement, String, and_, event, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, UOWTransaction, mapped_column
@@ -39,30 +39,52 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One of these regions, and one of these tags; empty: any."""
+    """One of these regions, and one of these tags; empty: any. Or what one of the others admits."""
 
     regions: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
+    others: tuple[Limit, ...] = ()
+    """Each a limit of its own: nobody gets the regions of one with the tags of another."""
 
     @classmethod
-    def of(cls, document: Mapping[str, Sequence[str]] | None) -> Limit:
-        """From how it is kept: `{"regions": [...], "tags": [...]}`."""
+    def of(cls, document: Mapping[str, Any] | None) -> Limit:
+        """From how it is kept: `{"regions": [...], "tags": [...], "others": [{...}]}`."""
         document = document or {}
-        return cls(frozenset(document.get("regions", ())), frozenset(document.get("tags", ())))
+        others = tuple(cls.of(other) for other in document.get("others", ()))
+        return cls(frozenset(document.get("regions", ())), frozenset(document.get("tags", ())), others)
 
     def __bool__(self) -> bool:
-        return bool(self.regions or self.tags)
+        return bool(self.regions or self.tags) and all(self.others)
 
-    def admits(self, region: str, tags: Iterable[str]) -> bool:
-        return (not self.regions or region in self.regions) and (not self.tags or not self.tags.isdisjoint(tags))
+    def admits(self, region: str, tags: Collection[str]) -> bool:
+        own = (not self.regions or region in self.regions) and (not self.tags or not self.tags.isdisjoint(tags))
+        return own or any(other.admits(region, tags) for other in self.others)
+
+    def alternatives(self) -> tuple[Limit, ...]:
+        return (replace(self, others=()), *self.others)
+
+    def includes(self, other: Limit) -> bool:
+        """Whether it admits at least what the other admits."""
+        return all(any(_includes(own, each) for own in self.alternatives()) for each in other.alternatives())
 
     def __str__(self) -> str:
         parts = [("region", self.regions), ("tag", self.tags)]
-        return ", ".join(f"{what} {' or '.join(sorted(names))}" for what, names in parts if names)
+        own = ", ".join(f"{what} {' or '.join(sorted(names))}" for what, names in parts if names)
+        return " | ".join([own, *map(str, self.others)])
+
+
+def _includes(wide: Limit, narrow: Limit) -> bool:
+    pairs = ((wide.regions, narrow.regions), (wide.tags, narrow.tags))
+    return all(not allowed or (asked and asked <= allowed) for allowed, asked in pairs)
 
 
 Scope = tuple[Limit, ...]
 """All of them must admit; none: everything."""
+
+
+def includes(wide: Scope, narrow: Scope) -> bool:
+    """Whether whoever has the first sees at least what whoever has the second sees."""
+    return all(any(limit.includes(other) for other in narrow) for limit in wide)
 
 
 class json_texts(GenericFunction[Any]):  # noqa: N801 - functions are written as SQL writes them
@@ -87,6 +109,10 @@ def within(model: type[Placed], scope: Scope) -> ColumnElement[bool]:
 
 
 def _within(model: type[Placed], limit: Limit) -> ColumnElement[bool]:
+    return or_(*(_within_one(model, each) for each in limit.alternatives()))
+
+
+def _within_one(model: type[Placed], limit: Limit) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = [model.region.in_(sorted(limit.regions))] if limit.regions else []
     if limit.tags:
         texts = json_texts(model.tags).table_valued("value")
@@ -110,7 +136,7 @@ def narrow(session: AsyncSession, scope: Scope, criteria: Sequence[ExecutableOpt
                 raise OutOfScope(name=getattr(row, "name", "It"), scope=describe(scope))
 
 
-def admits(scope: Scope, region: str, tags: Iterable[str]) -> bool:
+def admits(scope: Scope, region: str, tags: Collection[str]) -> bool:
     return all(limit.admits(region, tags) for limit in scope)
 
 

@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import DateTime, Dialect, String
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String
 from sqlalchemy.types import TypeDecorator
 
 E = TypeVar("E", bound=StrEnum)
 
 ENUM_LENGTH: Final = 32
+
+SERIAL: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""Numbers of rows that are never reused and never run out. SQLite's own are as large, but only under this name."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):

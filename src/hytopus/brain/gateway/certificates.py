@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import grpc
 
 from hytopus.brain.authority.ca import Authority
+
+SETTLE_S: Final = 0.25
+"""Thousands of times what a handshake takes from asking for the certificate to holding it."""
 
 
 def server_credentials(authority: Authority, *, require_client: bool) -> grpc.ServerCredentials:
@@ -17,11 +21,14 @@ def server_credentials(authority: Authority, *, require_client: bool) -> grpc.Se
     return grpc.dynamic_ssl_server_credentials(shown, changes, require_client_authentication=require_client)
 
 
-def certificate_changes(authority: Authority) -> Callable[[], grpc.ServerCertificateConfiguration | None]:
+def certificate_changes(
+    authority: Authority, *, settle: Callable[[float], None] = time.sleep
+) -> Callable[[], grpc.ServerCertificateConfiguration | None]:
     """What gRPC asks at every handshake, in a thread of its own; None as long as everything is the same.
 
     Never say more than is new: gRPC frees what it had, also while another handshake still reads it, and a fleet that
-    comes back all at once then takes the process down.
+    comes back all at once then takes the process down. It asks under a lock, and lets the lock go before it reads. So
+    before something new is said, whoever asked before is given time to have read: nobody else can ask meanwhile.
     """
     shown = _present(authority)
 
@@ -30,6 +37,7 @@ def certificate_changes(authority: Authority) -> Callable[[], grpc.ServerCertifi
         present = _present(authority)
         if present == shown:
             return None
+        settle(SETTLE_S)
         shown = present
         return _configuration(*present)
 

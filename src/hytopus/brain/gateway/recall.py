@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hytopus.brain.gateway.bounds import bounded
 from hytopus.brain.gateway.errors import NodeProblem, NodeTimeout
 from hytopus.brain.gateway.gateway import Gateway, Peer
 from hytopus.brain.gateway.registry import LiveSession
@@ -59,8 +60,8 @@ async def recall(live: LiveSession, gateway: Gateway, opening: RegisterNode) -> 
         if row is None:
             return
         if told is None:
-            row.relearn = False
             await register_node(writing, row.id, opening, at=at)
+            row.relearn = False
             return
         unknown = await relearn(writing, row, told, at=at)
         standing = {memory.report.instance_id: memory.report for memory in told.instances}
@@ -73,9 +74,15 @@ async def _ask(live: LiveSession, gateway: Gateway) -> Recollection | None:
     """None for an agent of a release that keeps no records."""
     try:
         body = await within(gateway.clock, PATIENCE_S, live.ask(lambda number: Ask(number, "recall", "", "{}")))
-        return Recollection.read(body)
+        return _sized(Recollection.read(body))
     except TimeoutError as error:
         raise NodeTimeout(node=live.node_id, what="recall", seconds=PATIENCE_S) from error
     except (NodeProblem, ValidationError) as error:
         log.warning("a node cannot say what happened since the backup", node=live.node_id, why=str(error))
         return None
+
+
+def _sized(told: Recollection) -> Recollection:
+    for memory in told.instances:
+        memory.report = bounded(memory.report)
+    return told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from hytopus.brain.authority.ca import NodeIdentity
@@ -11,6 +12,7 @@ from hytopus.brain.authority.errors import CertificateRevoked
 from hytopus.brain.brains.errors import CutOff
 from hytopus.brain.brains.fleet import CHANGED
 from hytopus.brain.db.time import database_now
+from hytopus.brain.gateway.bounds import bounded
 from hytopus.brain.gateway.crashes import CrashDesk
 from hytopus.brain.gateway.errors import SessionNotOpened
 from hytopus.brain.gateway.gateway import Gateway, Peer
@@ -19,6 +21,7 @@ from hytopus.brain.gateway.recall import is_to_recall, recall, welcome_back
 from hytopus.brain.gateway.registry import LiveSession
 from hytopus.brain.gateway.renewing import follow_authorities
 from hytopus.brain.gateway.reports import ReportWriter, write_reports
+from hytopus.brain.gateway.residents import Residents
 from hytopus.brain.instances.inventory import register_node
 from hytopus.brain.nodes import commands as nodes
 from hytopus.brain.nodes import queries as node_queries
@@ -101,7 +104,7 @@ async def _opening(channel: BrainChannel, gateway: Gateway) -> RegisterNode | No
         raise SessionNotOpened from error
     if message is not None and not isinstance(message, RegisterNode):
         raise SessionNotOpened
-    return message
+    return None if message is None else bounded(message)
 
 
 async def _check(peer: Peer, gateway: Gateway, message: RegisterNode) -> None:
@@ -176,6 +179,8 @@ class _Session:
         self._reports = ReportWriter(live, gateway)
         self._pusher = Pusher(live, gateway)
         self._crashes = CrashDesk(live, gateway)
+        self._residents = Residents(live.node_id, gateway.database, gateway.clock)
+        self._warned: set[str] = set()
         self._heard = gateway.clock.monotonic()
         self._told = float("-inf")
 
@@ -211,12 +216,15 @@ class _Session:
     async def _receive(self) -> None:
         while (message := await self._live.channel.receive()) is not None:
             self._heard = self._gateway.clock.monotonic()
-            await self._take(message)
+            sized = bounded(message)
+            if sized is not message:
+                self._warn("a node says more than is taken", message=type(message).__name__)
+            await self._take(sized)
 
     async def _take(self, message: NodeMessage) -> None:
         match message:
             case Heartbeat():
-                self._gateway.presence.heartbeat(self._live.node_id, message)
+                await self._note_heartbeat(message)
                 if message.number:
                     await self._renew_lease(message.number)
             case InstanceReport():
@@ -233,6 +241,19 @@ class _Session:
                 await self._note_findings(message)
             case RegisterNode():
                 log.warning("ignored a second register_node", node=self._live.node_id)
+
+    async def _note_heartbeat(self, message: Heartbeat) -> None:
+        own = await self._residents.of(message.usage)
+        self._gateway.presence.heartbeat(self._live.node_id, replace(message, usage=own))
+        if strange := len(message.usage) - len(own):
+            self._gateway.presence.ignore(self._live.node_id, strange)
+            self._warn("a node speaks of instances that are not on it; that is ignored", instances=strange)
+
+    def _warn(self, what: str, **about: object) -> None:
+        """Once in a session: it may go on like that."""
+        if what not in self._warned:
+            self._warned.add(what)
+            log.warning(what, node=self._live.node_id, **about)
 
     async def _note_findings(self, message: Findings) -> None:
         """A node that tells of them all the time is not listened to all the time."""

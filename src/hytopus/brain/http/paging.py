@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from fastapi import Depends, Query
@@ -18,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
 
 from hytopus.brain.db.types import UtcDateTime
+from hytopus.brain.http.parameters import LARGEST, in_utc
 from hytopus.brain.http.schemas import is_text
 from hytopus.errors import HytopusError
 
@@ -93,14 +94,15 @@ def _decode(cursor: str, columns: Sequence[InstrumentedAttribute[Any]]) -> list[
         if not isinstance(values, list) or len(values) != len(columns):
             raise BadCursor(cursor=cursor)
         return [_typed(value, column.type) for value, column in zip(values, columns, strict=True)]
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
         raise BadCursor(cursor=cursor) from error
 
 
 def _typed(value: Any, kind: TypeEngine[Any]) -> Any:
     if isinstance(kind, UtcDateTime):
-        moment = datetime.fromisoformat(value)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return in_utc(datetime.fromisoformat(value))
+    if isinstance(value, int) and (isinstance(value, bool) or abs(value) > LARGEST):
+        raise ValueError(f"{value!r} is no number of a row")
     if value is None or not isinstance(value, kind.python_type) or (isinstance(value, str) and not is_text(value)):
         raise TypeError(f"{value!r} is not {kind}")
     return value

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import anyio
 from starlette.responses import Response
@@ -20,6 +20,15 @@ from hytopus.kit.logs import get_logger
 log = get_logger(__name__)
 
 HEARTBEAT_SECONDS: Final = 15.0
+
+
+class RightsChanged(HytopusError):
+    code: ClassVar[str] = "rights_changed"
+    status: ClassVar[int] = 401
+    template: ClassVar[str] = "The login or token of this live stream has ended, or may do more or less than before."
+    remedy: ClassVar[str] = "Open the stream again, after a new login if it asks for one."
+
+
 _AHEAD: Final = 64
 
 
@@ -70,8 +79,10 @@ class _EventStream(Response):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await _send(send, b": open\n\n")
             state = scope["state"]
-            await self._run(receive, send, state.get("recheck", _always), state.get("revoked", asyncio.Event().wait))
-            await _send(send, b"", more=False)
+            why = await self._run(
+                receive, send, state.get("recheck", _always), state.get("revoked", asyncio.Event().wait)
+            )
+            await _send(send, b"" if why is None else Frame(why.as_dict(), event="problem").encode(), more=False)
         finally:
             self._streams.open -= 1
 
@@ -81,19 +92,25 @@ class _EventStream(Response):
         send: Send,
         still_good: Callable[[], Awaitable[bool]],
         revoked: Callable[[], Awaitable[Any]],
-    ) -> None:
-        """Until the frames end, the client goes, his rights change or the Brain stops; whichever comes first."""
+    ) -> HytopusError | None:
+        """Until the frames end, the client goes, his rights change or the Brain stops; whichever comes first.
+
+        Returns what he is to be told at the end.
+        """
+        reasons: list[HytopusError | None] = []
         async with anyio.create_task_group() as tasks:
 
-            async def until(wait: Callable[[], Awaitable[Any]]) -> None:
+            async def until(wait: Callable[[], Awaitable[Any]], why: HytopusError | None = None) -> None:
                 await wait()
+                reasons.append(why)
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(until, lambda: self._write(send))
             tasks.start_soon(until, lambda: _disconnected(receive))
             tasks.start_soon(until, self._streams.closing)
-            tasks.start_soon(until, revoked)
-            tasks.start_soon(until, lambda: self._heartbeat(send, still_good))
+            tasks.start_soon(until, revoked, RightsChanged())
+            tasks.start_soon(until, lambda: self._heartbeat(send, still_good), RightsChanged())
+        return reasons[0]
 
     async def _write(self, send: Send) -> None:
         async with aclosing(self._frames) as frames:
@@ -142,6 +159,22 @@ async def merge(*sources: AsyncGenerator[Frame, None]) -> AsyncGenerator[Frame, 
         for pump in pumps:
             pump.cancel()
         await asyncio.gather(*pumps, return_exceptions=True)
+
+
+async def watched(
+    frames: AsyncGenerator[Frame, None], watch: Callable[[], Awaitable[None]]
+) -> AsyncGenerator[Frame, None]:
+    """The frames, until they end or `watch` does; raises what it raises."""
+    async with aclosing(merge(frames, _silent(watch))) as merged:
+        async for frame in merged:
+            yield frame
+
+
+async def _silent(watch: Callable[[], Awaitable[None]]) -> AsyncGenerator[Frame, None]:
+    await watch()
+    nothing: tuple[Frame, ...] = ()
+    for frame in nothing:
+        yield frame
 
 
 async def _pump(source: AsyncGenerator[Frame, None], frames: asyncio.Queue[Frame]) -> None:

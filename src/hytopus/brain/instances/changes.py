@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hytopus.brain.accounts.sessions import RIGHTS
 from hytopus.brain.activity.actor import Actor
 from hytopus.brain.db.signals import signal
 from hytopus.brain.games.catalogue import Catalogue
@@ -52,6 +53,8 @@ async def update(
     message = f"{actor.name} changed {instance.name}: {', '.join(sorted(given)) or 'nothing'}."
     note(session, instance, "changed", message, actor=actor, now=now, before=before, after=_shown(instance, given))
     signal(session, "placement")
+    if changes.keys() & {"region", "tags"}:
+        signal(session, RIGHTS, instance.id)
     await settle_now(session, instance, now)
 
 

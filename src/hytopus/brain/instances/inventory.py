@@ -1,23 +1,23 @@
 """A node has come (back) with a list of everything it holds: adopt it, correct it, or have it destroyed.
 
 The list is the truth of that moment. Instances the Brain has never heard of are kept and reported, never killed: it
-may be the Brain that lost its memory.
+may be the Brain that lost its memory. Taking an instance over that is nobody's is for nodes alone of which the Brain
+knows that they know better (`Node.relearn`, after a restore): any other could claim what was never placed on it.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hytopus.brain.activity.commands import record
-from hytopus.brain.activity.models import Event
 from hytopus.brain.instances.models import Instance, Leftover
 from hytopus.brain.instances.observe import stray, take_in, vanished
 from hytopus.brain.instances.queries import locked
 from hytopus.brain.instances.settle import settle
 from hytopus.brain.instances.states import State, advance
+from hytopus.brain.instances.strangers import tell_of
 from hytopus.brain.nodes.commands import register
 from hytopus.brain.nodes.errors import NodeNotFound
 from hytopus.brain.nodes.models import Node
@@ -91,7 +91,7 @@ async def _adopt(
 
 async def _not_ours(session: AsyncSession, node: Node, report: InstanceReport, *, at: datetime) -> None:
     instance = await locked(session, report.instance_id)
-    if instance is not None and instance.node_id is None and report.generation > instance.generation:
+    if instance is not None and node.relearn and _is_free(instance, report):
         await _adopt(session, instance, node, report, at=at)
         return
     if instance is not None:
@@ -100,22 +100,17 @@ async def _not_ours(session: AsyncSession, node: Node, report: InstanceReport, *
     await tell_of_unknown(session, node, report, at=at)
 
 
+def _is_free(instance: Instance, report: InstanceReport) -> bool:
+    return instance.node_id is None and report.generation > instance.generation
+
+
 async def tell_of_unknown(session: AsyncSession, node: Node, report: InstanceReport, *, at: datetime) -> None:
     """Once for each: a node holds what nobody knows anything of."""
-    told = await session.scalar(
-        select(func.count()).where(
-            Event.subject_kind == "node",
-            Event.subject_id == node.id,
-            Event.kind == "node.held_an_unknown_instance",
-            Event.message.contains(report.instance_id),
-        )
+    await tell_of(
+        session,
+        "node.held_an_unknown_instance",
+        node.id,
+        message=f"Node {node.name} holds an instance {report.instance_id} that is unknown here. It is kept.",
+        data={"instance_id": report.instance_id, "status": report.status.value},
+        at=at,
     )
-    if not told:
-        record(
-            session,
-            "node.held_an_unknown_instance",
-            subject=("node", node.id),
-            message=f"Node {node.name} holds an instance {report.instance_id} that is unknown here. It is kept.",
-            at=at,
-            data={"instance_id": report.instance_id, "status": report.status.value},
-        )

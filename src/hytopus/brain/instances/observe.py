@@ -13,7 +13,6 @@ from typing import Any, Final
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hytopus.brain.activity.commands import record
 from hytopus.brain.instances import moving
 from hytopus.brain.instances.attempts import keep_exit, missed_attempts, take_attempt
 from hytopus.brain.instances.models import Instance, Leftover
@@ -24,6 +23,7 @@ from hytopus.brain.instances.residence import leave_behind
 from hytopus.brain.instances.settle import settle
 from hytopus.brain.instances.states import State, Wanted, advance
 from hytopus.brain.instances.steps import begin, complain, destroyed, fail, start, start_again
+from hytopus.brain.instances.strangers import tell_of
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import get as get_node
 from hytopus.brain.nodes.states import NodeState
@@ -34,6 +34,8 @@ from hytopus.wire.problems import as_dict
 _PROGRESS_EVERY: Final = timedelta(seconds=5)
 _BUILT: Final = frozenset({NodeStatus.PREPARED, NodeStatus.STARTING, NodeStatus.RUNNING})
 """Its directory is whole on the node that says so."""
+_TIMINGS: Final = 32
+"""A node that was broken into may name ever new steps."""
 NOT_PREPARED: Final = "not_prepared"
 LEASE_EXPIRED: Final = "lease_expired"
 
@@ -70,7 +72,7 @@ async def take_in(
     if report.generation > instance.generation:
         learn(session, instance, report, at=at)
     if report.timings_ms:
-        instance.timings_ms = {**instance.timings_ms, **report.timings_ms}
+        instance.timings_ms = dict([*{**instance.timings_ms, **report.timings_ms}.items()][-_TIMINGS:])
     if report.status in _BUILT:
         await moving.arrived(session, instance, at=at)
     if report.status is NodeStatus.DESTROYED:
@@ -109,13 +111,13 @@ async def stray(
     if report.generation <= instance.generation:
         await leave_behind(session, node_id, instance.id, report.generation)
         return
-    record(
+    await tell_of(
         session,
         "node.kept_a_newer_copy",
-        subject=("node", node_id),
+        node_id,
         message=f"A node holds {instance.name} in a newer generation than the Brain knows; it is left alone.",
-        at=at,
         data={"instance_id": instance.id, "generation": report.generation, "known": instance.generation},
+        at=at,
     )
 
 

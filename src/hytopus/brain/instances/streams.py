@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
 from hytopus.brain.accounts.dependencies import ActorDep
+from hytopus.brain.accounts.sessions import RIGHTS
 from hytopus.brain.activity.commands import audit
 from hytopus.brain.activity.redact import Redaction
+from hytopus.brain.db.engine import Database
 from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, StreamsDep
+from hytopus.brain.http.parameters import LARGEST, BadEventId, event_number
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
-from hytopus.brain.http.streams import Frame, stream_response
+from hytopus.brain.http.streams import HEARTBEAT_SECONDS, Frame, stream_response, watched
 from hytopus.brain.instances.errors import InstanceHasNoNode, InstanceNotFound, InstanceNotRunning
+from hytopus.brain.instances.queries import find
 from hytopus.brain.instances.schemas import ConsoleLine, LinesOut
 from hytopus.brain.instances.states import State
 from hytopus.brain.instances.target import on_node
 from hytopus.brain.nodes.remote import NodeRelay, RelayDep, SessionsDep
+from hytopus.kit.clock import Clock
 
 router = feature_router("instances")
 
@@ -33,7 +38,7 @@ async def _redaction(request: Request) -> Redaction:
 RedactionDep = Annotated[Redaction, Depends(_redaction)]
 
 Tail = Annotated[int, Query(ge=0, le=10_000, description="So many of the last lines first.")]
-After = Annotated[int, Query(ge=0, description="Only lines with a greater number.")]
+After = Annotated[int, Query(ge=0, le=LARGEST, description="Only lines with a greater number.")]
 LastEventId = Annotated[str | None, Header(description="Sent by a browser that reconnects: goes before `after`.")]
 
 
@@ -46,11 +51,15 @@ class Window:
 
 
 async def _window(tail: Tail = 100, after: After = 0, last_event_id: LastEventId = None) -> Window:
-    return Window(tail, int(last_event_id) if last_event_id and last_event_id.isdecimal() else after)
+    return Window(tail, event_number(last_event_id) if last_event_id else after)
 
 
 WindowDep = Annotated[Window, Depends(_window)]
 
+_LIVE: Final[dict[int | str, dict[str, Any]]] = {
+    **problems(InstanceNotFound, InstanceHasNoNode, BadEventId),
+    200: {"content": {"text/event-stream": {}}},
+}
 _TYPABLE = (State.STARTING, State.RUNNING, State.STOPPING)
 
 
@@ -65,35 +74,45 @@ async def get_logs(instance: str, database: DatabaseDep, sessions: SessionsDep, 
 @router.get(
     "/instances/{instance}/logs/follow",
     response_class=Response,
-    responses={**problems(InstanceNotFound, InstanceHasNoNode), 200: {"content": {"text/event-stream": {}}}},
+    responses={
+        **problems(InstanceNotFound, InstanceHasNoNode, BadEventId),
+        200: {"content": {"text/event-stream": {}}},
+    },
 )
 async def follow_logs(
     instance: str,
     database: DatabaseDep,
     relay: RelayDep,
     streams: StreamsDep,
+    clock: ClockDep,
     window: WindowDep,
 ) -> Response:
     """Its lines as server-sent events `{number, at, text}`, until it ends."""
     row, node_id = await on_node(database, instance)
-    return stream_response(streams, _frames(relay, node_id, row.id, "logs", window))
+    frames = _frames(relay, node_id, row.id, "logs", window)
+    return stream_response(streams, _while_seen(database, clock, row.id, frames))
 
 
 @router.get(
     "/instances/{instance}/console",
     response_class=Response,
-    responses={**problems(InstanceNotFound, InstanceHasNoNode), 200: {"content": {"text/event-stream": {}}}},
+    responses={
+        **problems(InstanceNotFound, InstanceHasNoNode, BadEventId),
+        200: {"content": {"text/event-stream": {}}},
+    },
 )
 async def attach_console(
     instance: str,
     database: DatabaseDep,
     relay: RelayDep,
     streams: StreamsDep,
+    clock: ClockDep,
     window: WindowDep,
 ) -> Response:
     """Its console as server-sent events `{number, at, text}`; lines are typed with POST."""
     row, node_id = await on_node(database, instance)
-    return stream_response(streams, _frames(relay, node_id, row.id, "console", window))
+    frames = _frames(relay, node_id, row.id, "console", window)
+    return stream_response(streams, _while_seen(database, clock, row.id, frames))
 
 
 @router.post(
@@ -129,3 +148,18 @@ async def _frames(
     async with relay.open_stream(node_id, instance_id, kind, tail=window.tail, after=window.after) as lines:
         async for line in lines:
             yield Frame(asdict(line), id=str(line.number))
+
+
+def _while_seen(
+    database: Database, clock: Clock, instance_id: str, frames: AsyncGenerator[Frame, None]
+) -> AsyncGenerator[Frame, None]:
+    """The frames, until whoever opened the stream may not see the instance any more: then `InstanceNotFound`."""
+
+    async def watch() -> None:
+        with database.signals.subscribe(RIGHTS, key=instance_id) as changes:
+            while True:
+                async with database.read() as session:
+                    await find(session, instance_id)
+                await changes.wait(clock, HEARTBEAT_SECONDS)
+
+    return watched(frames, watch)

@@ -7,6 +7,7 @@ heartbeat brings its load again. Of nodes that are connected to other Brains it 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -55,6 +56,8 @@ class Presence:
         self._started = clock.now()
         self._nodes: dict[str, _Seen] = {}
         self._elsewhere: dict[str, Elsewhere] = {}
+        self.ignored: Counter[str] = Counter()
+        """By node: how often its heartbeats spoke of an instance that is not on it."""
 
     def interval(self, node_id: str) -> float:
         """How often a node is to send heartbeats, in seconds; more nodes, less often."""
@@ -74,7 +77,12 @@ class Presence:
         if (seen := self._nodes.get(node_id)) is not None:
             seen.connected = False
 
+    def ignore(self, node_id: str, times: int) -> None:
+        """It spoke so many times of what is not its own."""
+        self.ignored[node_id] += times
+
     def forget(self, node_id: str) -> None:
+        self.ignored.pop(node_id, None)
         self._nodes.pop(node_id, None)
         self._elsewhere.pop(node_id, None)
 

@@ -51,7 +51,7 @@ async def exposition(edge: Edge, presence: Presence, *, sessions: int = 0) -> by
     loads = presence.loads()
     families = [*_counts(numbers), *_nodes(numbers, loads), *_edge(edge), *_backups(backups), *_brains(brains, now)]
     families += _waiting(waiting, edge.clock.now())
-    families += _players(numbers, presence)
+    families += [*_players(numbers, presence), *_ignored(numbers, presence)]
     text = "Instances that take more disk than is reserved for them."
     families.append(GaugeMetricFamily("hytopus_instances_over_disk", text, value=over))
     families.append(GaugeMetricFamily("hytopus_node_sessions", "Sessions of nodes with this Brain.", value=sessions))
@@ -101,6 +101,14 @@ def _nodes(numbers: Overview, loads: Mapping[str, NodeLoad]) -> Iterator[Metric]
         for node_id, load in loads.items():
             family.add_metric([names.get(node_id, node_id)], getattr(load, field))
         yield family
+
+
+def _ignored(numbers: Overview, presence: Presence) -> Iterator[Metric]:
+    text = "What a node's heartbeats said of instances that are not on it; it was ignored."
+    ignored = CounterMetricFamily("hytopus_node_claims_ignored", text, labels=["node"])
+    for node in numbers.nodes:
+        ignored.add_metric([node.name], presence.ignored[node.id])
+    yield ignored
 
 
 def _brains(brains: Iterable[Brain], now: datetime) -> Iterator[Metric]:

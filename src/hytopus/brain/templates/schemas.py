@@ -87,7 +87,7 @@ class BeginUpload(Schema):
     size: Annotated[int, Field(ge=1, le=1 << 42)]
     checksum: Sha256
     format: Format = "tar.zst"
-    files: Annotated[int, Field(ge=0)]
+    files: Annotated[int, Field(ge=0, le=10_000_000)]
     rules: TemplateRules = TemplateRules()
     """What the tarball's `template.toml` says."""
     part_size: Annotated[int | None, Field(ge=SMALLEST_PART, le=5 << 30)] = None
@@ -121,7 +121,7 @@ class UploadOut(Output):
 
 
 class PartWanted(Schema):
-    number: Annotated[int, Field(ge=1)]
+    number: Annotated[int, Field(ge=1, le=10_000)]
     sha256: Sha256
 
 
@@ -142,7 +142,7 @@ class SignedParts(Output):
 
 
 class PartDone(Schema):
-    number: Annotated[int, Field(ge=1)]
+    number: Annotated[int, Field(ge=1, le=10_000)]
     etag: Annotated[str, Field(min_length=1, max_length=200)]
     sha256: Sha256
 

@@ -151,11 +151,10 @@ class Follower:
         if self._ready and not self._position.ready and self._ready.search(text):
             self._position = replace(self._position, ready=True)
             self.ready.set()
-        if self._join and (match := self._join.search(text)):
-            name = match["name"][:NAME]
+        if name := _player(self._join, text):
             self._set_players((*self._without(name), name)[:PLAYERS])
-        elif self._leave and (match := self._leave.search(text)):
-            self._set_players(self._without(match["name"][:NAME]))
+        elif name := _player(self._leave, text):
+            self._set_players(self._without(name))
 
     def _without(self, name: str) -> tuple[str, ...]:
         return tuple(player for player in self._position.players if player != name)
@@ -195,6 +194,12 @@ _POSITION: Final = TypeAdapter(Position)
 
 def _compiled(pattern: str | None) -> re.Pattern[str] | None:
     return re.compile(pattern) if pattern is not None else None
+
+
+def _player(pattern: re.Pattern[str] | None, text: str) -> str:
+    """Whom a line is about; empty for nobody. A group may be optional, and then it is there without having matched."""
+    match = pattern.search(text) if pattern else None
+    return (match.groupdict().get("name") or "")[:NAME] if match else ""
 
 
 def _load(file: Path) -> Position | None:

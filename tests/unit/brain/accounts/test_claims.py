@@ -15,6 +15,7 @@ from hytopus.brain.accounts.oidc.commands import safe_path
 from hytopus.brain.accounts.oidc.errors import BadIdToken, OidcNotAdmitted
 from hytopus.brain.accounts.oidc.settings import OidcSettings
 from hytopus.brain.accounts.roles import Role
+from hytopus.brain.db.scope import Limit
 from hytopus.kit.ids import is_name
 
 BASE: dict[str, Any] = {
@@ -25,13 +26,17 @@ BASE: dict[str, Any] = {
         "admins": {"role": "admin"},
         "eu": {"role": "operator", "regions": ["eu"]},
         "us": {"role": "operator", "regions": ["us"], "tags": ["ssd"]},
+        "jp": {"role": "operator", "regions": ["jp"]},
+        "big": {"role": "operator", "regions": ["us"], "tags": ["big"]},
+        "eu-ssd": {"role": "operator", "regions": ["eu"], "tags": ["ssd"]},
+        "any-ssd": {"role": "operator", "tags": ["ssd"]},
         "ops": {"role": "operator"},
         "all": {"role": "viewer"},
     },
 }
 
 
-def _person(groups: Any, **more: Any) -> tuple[Role, dict[str, list[str]]]:
+def _person(groups: Any, **more: Any) -> tuple[Role, dict[str, Any]]:
     settings = OidcSettings.model_validate(BASE | more)
     person = person_of({"sub": "1", "preferred_username": "alice", "groups": groups}, settings)
     return person.role, person.scope
@@ -43,13 +48,39 @@ def _person(groups: Any, **more: Any) -> tuple[Role, dict[str, list[str]]]:
         (["all"], Role.VIEWER, {}),
         ("all", Role.VIEWER, {}),
         (["all", "eu"], Role.OPERATOR, {"regions": ["eu"]}),
-        (["us", "eu"], Role.OPERATOR, {"regions": ["eu", "us"], "tags": ["ssd"]}),
+        (["us", "eu"], Role.OPERATOR, {"regions": ["eu"], "others": [{"regions": ["us"], "tags": ["ssd"]}]}),
+        (["eu", "jp"], Role.OPERATOR, {"regions": ["eu", "jp"]}),
+        (["us", "big"], Role.OPERATOR, {"regions": ["us"], "tags": ["big", "ssd"]}),
+        (["eu", "eu-ssd", "eu"], Role.OPERATOR, {"regions": ["eu"]}),
+        (["us", "any-ssd"], Role.OPERATOR, {"tags": ["ssd"]}),
+        (
+            ["big", "eu-ssd"],
+            Role.OPERATOR,
+            {"regions": ["eu"], "tags": ["ssd"], "others": [{"regions": ["us"], "tags": ["big"]}]},
+        ),
         (["eu", "ops"], Role.OPERATOR, {}),
         (["eu", "admins"], Role.ADMIN, {}),
     ],
 )
-def test_the_greatest_role_counts_with_all_its_limits(groups: Any, role: Role, scope: dict[str, list[str]]) -> None:
+def test_the_greatest_role_counts_with_all_its_limits(groups: Any, role: Role, scope: dict[str, Any]) -> None:
     assert _person(groups) == (role, scope)
+
+
+_GRANTS = st.builds(
+    lambda regions, tags: {"role": "operator", "regions": regions, "tags": tags},
+    st.lists(st.sampled_from(["eu", "us", "jp"]), max_size=2),
+    st.lists(st.sampled_from(["a", "b", "c"]), max_size=2),
+)
+
+
+@given(st.lists(_GRANTS, min_size=1, max_size=4))
+def test_several_grants_admit_what_one_of_them_admits_and_nothing_else(grants: list[dict[str, Any]]) -> None:
+    named = {str(n): grant for n, grant in enumerate(grants)}
+    _, scope = _person(list(named), grants=named)
+    merged, single = Limit.of(scope), [Limit.of(grant) for grant in grants]
+    for region in ("eu", "us", "jp", ""):
+        for tags in ([], ["a"], ["b"], ["c"], ["a", "b"]):
+            assert merged.admits(region, tags) == any(limit.admits(region, tags) for limit in single)
 
 
 @pytest.mark.parametrize("groups", [[], None, ["ALL"], {"all": True}, [["all"]], 7])

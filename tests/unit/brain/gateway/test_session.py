@@ -13,6 +13,7 @@ from hytopus.brain.db.engine import Database
 from hytopus.brain.gateway.errors import NodeOffline, NodeTimeout
 from hytopus.brain.gateway.gateway import Gateway, Peer
 from hytopus.brain.gateway.reports import PROGRESS_S
+from hytopus.brain.gateway.residents import AGAIN_S
 from hytopus.brain.gateway.session import OPENING_S, SILENCE_S, serve
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import State
@@ -31,6 +32,7 @@ from hytopus.wire.messages import (
     BrainMessage,
     Heartbeat,
     InstanceReport,
+    InstanceUsage,
     NodeFacts,
     NodeLoad,
     NodeStatus,
@@ -348,3 +350,44 @@ async def test_a_viewer_whose_node_goes(gateway: Gateway) -> None:
 async def _first_line(gateway: Gateway) -> int:
     async with gateway.relay.open_stream(NODE, "i", "logs") as stream:
         return (await anext(aiter(stream))).number
+
+
+async def test_a_heartbeat_speaks_for_the_instances_of_its_node_alone(gateway: Gateway) -> None:
+    own = await add_instance(gateway, State.RUNNING)
+    async with gateway.database.write() as session:
+        other = make_node(id="node-2")
+        theirs, lease = on_node(other, State.RUNNING, name="theirs")
+        session.add_all((other, theirs, lease))
+    said = tuple(InstanceUsage(key, 1.0, 2.0, disk_mb=10**6) for key in (own.id, theirs.id, "nobody"))
+    async with node_of(gateway) as node:
+        await node.send(hello(own, NodeStatus.RUNNING))
+        await receive(node, Welcome)
+        await node.send(Heartbeat("", False, NodeLoad(), said))
+        await eventually(lambda: gateway.presence.usages(NODE))
+        assert gateway.presence.usages(NODE).keys() == gateway.presence.disk_mb().keys() == {own.id}
+        assert gateway.presence.ignored[NODE] == 2
+
+
+async def test_what_a_node_says_is_cut_to_size_before_it_is_written_down(gateway: Gateway) -> None:
+    running = await add_instance(gateway, State.RUNNING)
+    async with node_of(gateway) as node:
+        await node.send(hello(running, NodeStatus.RUNNING))
+        await receive(node, Welcome)
+        players = ("x" * 1_000,) * 5_000
+        for sequence in (1, 2):
+            await node.send(InstanceReport(running.id, 1, NodeStatus.RUNNING, sequence, players=players))
+        await receive(node, ReportsSeen)
+        kept = (await stored(gateway, running)).players
+    assert (len(kept), {len(name) for name in kept}) == (2_000, {255})
+
+
+async def test_an_instance_that_was_just_placed_is_heard_of(gateway: Gateway, clock: ManualClock) -> None:
+    async with node_of(gateway) as node:
+        await node.send(HELLO)
+        await receive(node, Welcome)
+        await node.send(Heartbeat("", False, NodeLoad(running=1), (InstanceUsage("nobody", 1.0, 2.0),)))
+        await eventually(lambda: gateway.presence.ignored[NODE] == 1)
+        placed = await add_instance(gateway, State.RUNNING)
+        await clock.advance(AGAIN_S)
+        await node.send(Heartbeat("", False, NodeLoad(running=2), (InstanceUsage(placed.id, 1.0, 2.0),)))
+        await eventually(lambda: placed.id in gateway.presence.usages(NODE))

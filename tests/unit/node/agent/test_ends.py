@@ -208,6 +208,15 @@ async def test_failed_calls_to_the_engine_are_counted(bed: Bed) -> None:
     assert bed.engine_errors == ["container_fault"]
 
 
+async def test_a_line_that_names_nobody_is_about_nobody(bed: Bed) -> None:
+    """A group may be optional: then it is there without having matched."""
+    patterns = {"join": r"joined(?: as (?P<name>\w*))?", "leave": r"left(?:: (?P<name>\w+))?"}
+    await bed.running(game=game(players=patterns))
+    for line in ("joined", "left", "joined as ", "joined as Ada"):
+        bed.runtime.say("i1", line)
+    assert await bed.sent.until(lambda: bed.sent.reports[-1].players) == ("Ada",)
+
+
 async def test_players_that_a_server_makes_up_do_not_fill_reports(bed: Bed) -> None:
     await bed.running(game=game(players={"join": r"Player '(?P<name>[^']+)' joined"}))
     for number in range(1_100):

@@ -118,7 +118,7 @@ async def end_single_sign_on_session(
         token = await session.get_one(Token, principal.token_id)
         id_token = token.id_token
         user = await get_user(session, principal.actor.id)
-        await revoke_token(session, user, token.id, actor=principal.actor, at=clock.now())
+        await revoke_token(session, user, token.id, by=principal, at=clock.now())
     forget_cookie(response)
     return OidcLogoutOut(url=await _logout_url(provider, id_token) if id_token else None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +14,7 @@ from joserfc.errors import ClaimError
 from hytopus.brain.accounts.oidc.errors import BadIdToken, OidcNotAdmitted
 from hytopus.brain.accounts.oidc.settings import Grant, OidcSettings
 from hytopus.brain.accounts.roles import Role
+from hytopus.brain.db.scope import Limit
 from hytopus.kit.ids import is_name
 
 LEEWAY_SECONDS: Final = 60
@@ -40,7 +41,7 @@ class Person:
     subject: str
     name: str
     role: Role
-    scope: dict[str, list[str]]
+    scope: dict[str, Any]
 
 
 def check(
@@ -89,14 +90,44 @@ def name_of(claims: Mapping[str, Any], settings: OidcSettings) -> str:
     return name
 
 
-def _scope(grants: Sequence[Grant]) -> dict[str, list[str]]:
-    """The regions and the tags of all grants; none where one of them has no limits."""
-    if any(not grant.regions and not grant.tags for grant in grants):
+def _scope(grants: Sequence[Grant]) -> dict[str, Any]:
+    """What one of the grants admits; none where one of them has no limits.
+
+    Grants are kept apart: who has the tag `a` in one region and `b` in another has neither `b` in the first.
+    """
+    limits = [Limit(frozenset(grant.regions), frozenset(grant.tags)) for grant in grants]
+    if not all(limits):
         return {}
-    parts = {
-        "regions": sorted({region for grant in grants for region in grant.regions}),
-        "tags": sorted({tag for grant in grants for tag in grant.tags}),
-    }
+    alike = _joined(limits, by=lambda limit: limit.tags)
+    apart = sorted(_joined(alike, by=lambda limit: limit.regions), key=str)
+    needed = [
+        limit
+        for n, limit in enumerate(apart)
+        if not any(other.includes(limit) for m, other in enumerate(apart) if m != n and (m < n or other != limit))
+    ]
+    first, *others = map(_document, needed)
+    return {**first, "others": others} if others else first
+
+
+def _joined(limits: Sequence[Limit], *, by: Callable[[Limit], frozenset[str]]) -> list[Limit]:
+    """Those with the same tags may share their regions, and those with the same regions their tags."""
+    alike: dict[frozenset[str], list[Limit]] = {}
+    for limit in limits:
+        alike.setdefault(by(limit), []).append(limit)
+    return [
+        Limit(_union(limit.regions for limit in group), _union(limit.tags for limit in group))
+        for group in alike.values()
+    ]
+
+
+def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    """Of what each admits: an empty one admits any."""
+    given = list(sets)
+    return frozenset().union(*given) if all(given) else frozenset()
+
+
+def _document(limit: Limit) -> dict[str, Any]:
+    parts = {"regions": sorted(limit.regions), "tags": sorted(limit.tags)}
     return {name: values for name, values in parts.items() if values}
 
 

@@ -17,7 +17,7 @@ from hytopus.brain.accounts import commands
 from hytopus.brain.accounts.models import OidcLogin, User
 from hytopus.brain.accounts.oidc.claims import Person
 from hytopus.brain.accounts.oidc.errors import OidcNameTaken, OidcNotAdmitted, OidcStateUnknown
-from hytopus.brain.accounts.queries import find_user
+from hytopus.brain.accounts.queries import is_taken
 from hytopus.brain.activity.actor import SYSTEM
 
 TIME_TO_LOG_IN: Final = timedelta(minutes=10)
@@ -85,7 +85,7 @@ async def admit(session: AsyncSession, person: Person, *, at: datetime) -> User:
 
 
 async def _make(session: AsyncSession, person: Person, *, at: datetime) -> User:
-    if await find_user(session, person.name) is not None:
+    if await is_taken(session, person.name):
         raise OidcNameTaken(name=person.name)
     user = await commands.create_user(session, person.name, "", person.role, scope=person.scope, actor=SYSTEM, at=at)
     user.issuer, user.subject = person.issuer, person.subject

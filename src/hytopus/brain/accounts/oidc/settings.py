@@ -22,9 +22,10 @@ class Grant(BaseModel):
     role: Role
     """The greatest role of a user's values counts."""
     regions: list[str] = []
-    """Limits to regions; of several values with the same role, all regions."""
+    """Limits to regions. Of several values with the same role each counts for itself: who may steer the tag `a` in `eu`
+    and the tag `b` in `us` does not steer `b` in `eu`."""
     tags: list[str] = []
-    """Limits to tags, in the same way."""
+    """Limits to tags; with regions, both must hold."""
 
     @model_validator(mode="after")
     def _admins_have_no_limits(self) -> Self:

@@ -1,25 +1,26 @@
 """What a game server may call: rules in the packet filter of the machine, beside those of the engine.
 
+    to the Brain's own ports                   only what the operator allows
     to this machine                            DNS, game ports, and what the operator allows
     to the Brain, and to a cloud's metadata    the same
     to all others                              whatever the network lets the machine
 
-Answers to players are not touched: they belong to connections that came from outside.
+Answers to players are not touched: they belong to connections that came from outside. An address counts as it was
+dialled, whatever the engine makes of it for a port that another container publishes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from ipaddress import ip_network
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
 
 from hytopus.errors import HytopusError
+from hytopus.node.runtime.docker.addresses import Names, networks_of
 
 METADATA: Final = "169.254.0.0/16"
 """Where clouds tell their machines who they are, credentials included."""
@@ -54,6 +55,11 @@ class Opening:
         for protocol in ("udp", "tcp"):
             yield f"{where} -p {protocol} --dport {self.ports}".strip()
 
+    def as_dialled(self) -> Iterator[str]:
+        """The ports of all networks, by the number that was called: the engine may have put another in its place."""
+        for protocol in ("udp", "tcp"):
+            yield f"-p {protocol} -m conntrack --ctorigdstport {self.ports}"
+
 
 DNS: Final = Opening("53")
 
@@ -67,8 +73,11 @@ class Fence:
     """The game ports of this node, both ends included."""
     forbidden: Callable[[], Iterable[str]] = lambda: (METADATA,)
     """Addresses, networks or host names no server may call. May block."""
+    closed: Callable[[], Iterable[int]] = tuple
+    """TCP ports there that stay shut even where game ports would pass. May block."""
     allowed: Sequence[str] = ()
-    """What servers may call all the same: as above, each with `:port` behind it if only that is meant."""
+    """What servers may call all the same: as `forbidden`, each with `:port` behind it if only that is meant."""
+    names: Names = field(default_factory=Names)
 
     async def put_up(self, network_id: str) -> None:
         """Around the servers on this network; nothing happens where its bridge is not. Raises `FenceRefused`."""
@@ -77,14 +86,22 @@ class Fence:
     def _put_up(self, bridge: str) -> None:
         if not (_HERE / bridge).exists():
             return
-        games = Opening(f"{self.first}:{self.last}")
-        allowed = [opening for text in self.allowed for opening in openings_of(text)]
-        forbidden = sorted({network for name in self.forbidden() for network in networks_of(name)})
-        text = rules(_tag(bridge), (DNS, games, *allowed), forbidden)
-        _run(["iptables-restore", "--wait", "--noflush"], text)
+        names = list(self.forbidden())
+        forbidden = sorted({network for name in names for network in self.names.networks(name)})
+        unknown = [name for name in names if not self.names.is_known(name)]
+        if not unknown or not _stands(bridge):
+            _run(["iptables-restore", "--wait", "--noflush"], self._rules(bridge, forbidden))
         for rule in _hooks(bridge):
             if not _succeeds(["iptables", "--wait", "-C", *rule]):
                 _run(["iptables", "--wait", "-I", *rule])
+        if unknown:
+            raise FenceRefused(why=f"nobody knows the address of {', '.join(unknown)}; a fence that stood before stays")
+
+    def _rules(self, bridge: str, forbidden: Sequence[str]) -> str:
+        games = Opening(f"{self.first}:{self.last}")
+        allowed = [opening for text in self.allowed for opening in openings_of(text)]
+        closed = sorted({port for port in self.closed() if port})
+        return rules(_tag(bridge), (DNS, games), forbidden, allowed=allowed, closed=closed)
 
 
 async def take_down(network_id: str) -> None:
@@ -118,22 +135,47 @@ def out_chain(tag: str) -> str:
     return f"HYTOPUS-OUT-{tag}"
 
 
-def rules(tag: str, openings: Iterable[Opening], forbidden: Iterable[str]) -> str:
+def rules(
+    tag: str,
+    openings: Iterable[Opening],
+    forbidden: Sequence[str],
+    *,
+    allowed: Iterable[Opening] = (),
+    closed: Sequence[int] = (),
+) -> str:
     """For `iptables-restore`: both chains anew, at once."""
     host, out = host_chain(tag), out_chain(tag)
-    passing = [_ANSWERS, *(words for opening in openings for words in opening.words())]
+    first = [_ANSWERS, *(words for opening in allowed for words in opening.words())]
+    brains = [network for network in forbidden if network != METADATA]
+    shut = [f"-p tcp {words} -j DROP" for network in brains for port in closed for words in _dialled(network, port)]
+    here = [f"-p tcp --dport {port} -j DROP" for port in closed]
+    passing = [f"{words} -j RETURN" for opening in openings for words in opening.words()]
+    published = [f"{words} -j RETURN" for opening in openings for words in opening.as_dialled()]
     return "\n".join(
         [
             "*filter",
             f":{host} - [0:0]",
             f":{out} - [0:0]",
-            *(f"-A {chain} {words} -j RETURN" for chain in (host, out) for words in passing),
+            *(f"-A {chain} {words} -j RETURN" for chain in (host, out) for words in first),
+            *(f"-A {host} {words}" for words in (*here, *passing)),
+            *(f"-A {out} {words}" for words in (*shut, *passing, *published)),
             f"-A {host} -j DROP",
-            *(f"-A {out} -d {network} -j DROP" for network in forbidden),
+            *(f"-A {out} {words} -j DROP" for network in forbidden for words in _dialled(network)),
             "COMMIT",
             "",
         ]
     )
+
+
+def _dialled(network: str, port: int = 0) -> tuple[str, str]:
+    """To that address, or to what the engine has put in its place."""
+    to = f"--dport {port} " if port else ""
+    from_ = f" --ctorigdstport {port}" if port else ""
+    return f"{to}-d {network}", f"-m conntrack --ctorigdst {network}{from_}"
+
+
+def _stands(bridge: str) -> bool:
+    return _succeeds(["iptables", "--wait", "-S", out_chain(_tag(bridge))])
 
 
 def openings_of(text: str) -> Iterator[Opening]:
@@ -141,23 +183,6 @@ def openings_of(text: str) -> Iterator[Opening]:
     name, _, port = text.partition(":")
     for network in networks_of(name):
         yield Opening(port, network)
-
-
-def networks_of(name: str) -> Iterator[str]:
-    """IPv4 only, as the bridge. Names are looked up; the loopback is left out, for no container gets there."""
-    try:
-        found = [ip_network(name, strict=False)]
-    except ValueError:
-        found = [ip_network(address) for address in _looked_up(name)]
-    yield from (str(network) for network in found if network.version == 4 and not network.is_loopback)
-
-
-def _looked_up(name: str) -> list[str]:
-    try:
-        answers = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
-    except OSError:
-        return []
-    return [str(answer[4][0]) for answer in answers]
 
 
 def _run(command: list[str], text: str = "") -> None:

@@ -31,6 +31,7 @@ async def ensure_network(docker: Docker, name: str) -> str:
         "Name": name,
         "Driver": "bridge",
         "CheckDuplicate": True,
+        "EnableIPv6": False,  # whatever the engine's own default is: the fence knows IPv4
         "Options": {"com.docker.network.bridge.enable_icc": "false"},
         "Labels": {"hytopus": "network"},
     }
