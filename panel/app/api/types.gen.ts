@@ -2046,6 +2046,20 @@ export type LayerOut = {
 };
 
 /**
+ * LimitOut
+ */
+export type LimitOut = {
+    /**
+     * Regions
+     */
+    regions: Array<string>;
+    /**
+     * Tags
+     */
+    tags: Array<string>;
+};
+
+/**
  * LinesOut
  */
 export type LinesOut = {
@@ -2762,7 +2776,7 @@ export type PlanUpgrade = {
 /**
  * Players
  *
- * Log patterns with a group `name` (or `list` for `online`, separated by commas).
+ * Log patterns with a group `name`. A line in which that group takes no part, or is empty, is about nobody.
  */
 export type Players = {
     /**
@@ -3253,6 +3267,10 @@ export type ScopeIn = {
  * ScopeOut
  */
 export type ScopeOut = {
+    /**
+     * Others
+     */
+    others: Array<LimitOut>;
     /**
      * Regions
      */
@@ -5245,9 +5263,9 @@ export type AttachConsoleErrors = {
      */
     409: Problem;
     /**
-     * Validation Error
+     * `bad_event_id`
      */
-    422: HttpValidationError;
+    422: Problem;
 };
 
 export type AttachConsoleError = AttachConsoleErrors[keyof AttachConsoleErrors];
@@ -5851,9 +5869,9 @@ export type FollowLogsErrors = {
      */
     409: Problem;
     /**
-     * Validation Error
+     * `bad_event_id`
      */
-    422: HttpValidationError;
+    422: Problem;
 };
 
 export type FollowLogsError = FollowLogsErrors[keyof FollowLogsErrors];
@@ -6471,6 +6489,15 @@ export type EndMyOtherSessionsData = {
     url: '/api/v1/me/sessions';
 };
 
+export type EndMyOtherSessionsErrors = {
+    /**
+     * `token_holds_more`
+     */
+    403: Problem;
+};
+
+export type EndMyOtherSessionsError = EndMyOtherSessionsErrors[keyof EndMyOtherSessionsErrors];
+
 export type EndMyOtherSessionsResponses = {
     /**
      * Successful Response
@@ -6511,6 +6538,10 @@ export type EndMySessionData = {
 };
 
 export type EndMySessionErrors = {
+    /**
+     * `token_holds_more`
+     */
+    403: Problem;
     /**
      * `token_not_found`
      */
@@ -6596,6 +6627,10 @@ export type RevokeMyTokenData = {
 };
 
 export type RevokeMyTokenErrors = {
+    /**
+     * `token_holds_more`
+     */
+    403: Problem;
     /**
      * `token_not_found`
      */
