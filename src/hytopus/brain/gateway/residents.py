@@ -10,16 +10,22 @@ from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import bindparam, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import State
 from hytopus.kit.clock import Clock
+from hytopus.kit.logs import get_logger
+from hytopus.wire.deadline import within
 from hytopus.wire.messages import InstanceUsage
 
 AGAIN_S: Final = 2.0
 """Not more often, whatever a node says."""
 AGED_S: Final = 60.0
+PATIENCE_S: Final = 2.0
+
+log = get_logger(__name__)
 
 _MINE: Final = select(Instance.id).where(Instance.node_id == bindparam("node"), Instance.state != State.DESTROYED)
 
@@ -48,6 +54,13 @@ class Residents:
         return waited >= AGED_S or not (self._own | self._strange).issuperset(named)
 
     async def _look(self) -> None:
-        async with self._database.read() as reading:
-            self._own = frozenset(await reading.scalars(_MINE, {"node": self._node_id}))
+        """A database that is away must not end a session whose node is well: then all stays as it was known."""
         self._looked = self._clock.monotonic()
+        try:
+            self._own = await within(self._clock, PATIENCE_S, self._placed())
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.info("the instances of a node could not be looked up", node=self._node_id, why=type(error).__name__)
+
+    async def _placed(self) -> frozenset[str]:
+        async with self._database.read() as reading:
+            return frozenset(await reading.scalars(_MINE, {"node": self._node_id}))
