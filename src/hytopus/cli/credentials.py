@@ -6,8 +6,10 @@ import json
 import os
 import tomllib
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
 
 from hytopus.cli.failure import Usage
 from hytopus.errors import HytopusError
@@ -46,6 +48,19 @@ def _checked(url: str) -> str:
         if not part.startswith(("http://", "https://")):
             raise Usage(why=f"{part!r} is no address of a Brain: write https://{part}, or http://{part}")
     return url
+
+
+def is_open(url: str) -> bool:
+    """Whether somebody on the way could read what is sent: no HTTPS, and beyond this machine."""
+    parts = [urlsplit(part.strip()) for part in url.split(",")]
+    return any(part.scheme == "http" and not _is_here(part.hostname or "") for part in parts)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _authority() -> str | None:

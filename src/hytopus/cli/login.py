@@ -13,7 +13,7 @@ from hytopus.cli.credentials import Credentials
 from hytopus.cli.failure import ApiProblem, NotLoggedIn
 from hytopus.cli.limits import scope_text
 from hytopus.cli.options import DEFAULTS, Options, connect
-from hytopus.cli.output import clock_time, plain, print_fields, print_json, say
+from hytopus.cli.output import clock_time, note, plain, print_fields, print_json, say
 from hytopus.cli.trust import authority_for
 
 
@@ -49,6 +49,8 @@ async def login(
     address, believed = known.url, known.ca
     if ca is not None or believed is None:
         believed = await authority_for(address, ca)
+    if credentials.is_open(address):
+        note(f"{plain(address)} is not HTTPS: whoever is on the way reads the password and takes the login.")
     if token is None:
         brain = Credentials(address, ca=believed)
         token = await _trade(brain, user, code, password_stdin=password_stdin)

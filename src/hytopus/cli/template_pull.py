@@ -49,10 +49,7 @@ async def pull(
     """
     async with connect(options) as api:
         version = await find_version(api, reference)
-        layer = LayerReference.parse(
-            f"{version['template_id']}@{version['version']}"
-        )  # it becomes a name of a file here
-        name = f"{layer.template_id}@{layer.version}"
+        name = file_name(version)
         target = output or Path(name if unpacked else f"{name}.{_ending(version['format'])}")
         if target.exists():
             raise TargetExists(path=target)
@@ -68,7 +65,7 @@ async def pull(
         say(f"Pulled {plain(name)} ({size(version['size'])}, checksum verified) to {target}.")
 
 
-def _file_name(version: Json) -> str:
+def file_name(version: Json) -> str:
     """What a Brain says becomes a file here: it must be a name, and lead nowhere."""
     layer = LayerReference.parse(f"{version['template_id']}@{version['version']}")
     return f"{layer.template_id}@{layer.version}"

@@ -281,10 +281,25 @@ async def test_what_is_not_there_is_said(crashes: Crashes, path: str, code: str)
     assert response.json()["code"] == code
 
 
-async def test_a_damaged_bundle_is_named(crashes: Crashes) -> None:
+def _archive(*, locked: bool = False, torn: bool = False) -> bytes:
+    """With a log in it that is encrypted, or whose compression makes no sense."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("log.txt", "".join(map(str, range(10_000))))
+    content = bytearray(held.getvalue())
+    if locked:
+        content[6] |= 1
+        content[content.index(b"PK\x01\x02") + 8] |= 1
+    if torn:
+        content[40:4_000] = b"\xff" * 3_960
+    return bytes(content)
+
+
+@pytest.mark.parametrize("content", [b"no archive", _archive(locked=True), _archive(torn=True)])
+async def test_a_damaged_bundle_is_named(crashes: Crashes, content: bytes) -> None:
     await crashes.stored()
     (key,) = crashes.store.objects
-    crashes.store.objects[key] = b"no archive"
+    crashes.store.objects[key] = content
     assert (await crashes.client.get("/crashes/i1-3-1/log")).json()["code"] == "bundle_damaged"
 
 

@@ -54,3 +54,20 @@ def test_a_broken_file_is_named(config: Path, text: str) -> None:
     config.write_text(text)
     with pytest.raises(BadCredentialsFile, match=str(config)):
         credentials.load()
+
+
+@pytest.mark.parametrize(
+    ("url", "readable"),
+    [
+        ("https://brain.example", False),
+        ("http://127.0.0.1:8420", False),
+        ("http://[::1]:8420", False),
+        ("http://localhost:8420", False),
+        ("http://brain.example", True),
+        ("http://10.0.0.1:8420", True),
+        ("https://one.example, http://two.example", True),
+        ("http://localhost.example", True),
+    ],
+)
+def test_an_address_on_whose_way_somebody_can_read(url: str, readable: bool) -> None:
+    assert credentials.is_open(url) is readable
