@@ -194,6 +194,8 @@ async def test_users_are_made_changed_and_removed(world: World) -> None:
     nora = world.client((await _login(world, "nora", "long-enough-password")).json()["token"])
     assert (await nora.get("/users")).json()["code"] == "forbidden"
     assert (await admin.patch("/users/nora", json={"role": "admin"})).json()["role"] == "admin"
+    assert (await nora.get("/users")).status_code == 401, "another role ends the logins of before"
+    nora = world.client((await _login(world, "nora", "long-enough-password")).json()["token"])
     assert (await nora.get("/users")).status_code == 200
     assert (await admin.patch("/users/nora", json={"disabled": True})).json()["disabled"] is True
     assert (await nora.get("/me")).status_code == 401
