@@ -30,7 +30,9 @@ async def follow_events(
                     after = event.id or after
                     delays = backoff(0.5, 10)
                     yield _data(event)
-        except BrainUnreachable as error:
+        except (BrainUnreachable, ApiProblem) as error:
+            if not error.retryable:
+                raise
             if not quiet:
                 note(f"{sanitise_line(error.message)} Trying again …")
         await asyncio.sleep(next(delays))

@@ -113,6 +113,7 @@ async def _speak(node: NodeChannel, gateway: Gateway) -> None:
 
 def _code(said: list[dict[str, Any]]) -> str:
     [problem] = said
+    assert problem["status"] == {"rights_changed": 401, "instance_not_found": 404}[problem["code"]]
     return str(problem["code"])
 
 

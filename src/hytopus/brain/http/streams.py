@@ -27,6 +27,7 @@ class RightsChanged(HytopusError):
     status: ClassVar[int] = 401
     template: ClassVar[str] = "The login or token of this live stream has ended, or may do more or less than before."
     remedy: ClassVar[str] = "Open the stream again, after a new login if it asks for one."
+    retryable: ClassVar[bool] = True
 
 
 _AHEAD: Final = 64
@@ -82,7 +83,7 @@ class _EventStream(Response):
             why = await self._run(
                 receive, send, state.get("recheck", _always), state.get("revoked", asyncio.Event().wait)
             )
-            await _send(send, b"" if why is None else Frame(why.as_dict(), event="problem").encode(), more=False)
+            await _send(send, b"" if why is None else _problem(why), more=False)
         finally:
             self._streams.open -= 1
 
@@ -118,10 +119,10 @@ class _EventStream(Response):
                 async for frame in frames:
                     await _send(send, frame.encode())
             except HytopusError as error:
-                await _send(send, Frame(error.as_dict(), event="problem").encode())
+                await _send(send, _problem(error))
             except Exception:  # the response has begun: all that is left is to say so and end it
                 log.exception("live stream failed")
-                await _send(send, Frame(HytopusError().as_dict(), event="problem").encode())
+                await _send(send, _problem(HytopusError()))
 
     async def _heartbeat(self, send: Send, still_good: Callable[[], Awaitable[bool]]) -> None:
         """Returns when the token the stream was opened with is not good any more."""
@@ -181,6 +182,12 @@ async def _pump(source: AsyncGenerator[Frame, None], frames: asyncio.Queue[Frame
     async with aclosing(source):
         async for frame in source:
             await frames.put(frame)
+
+
+def _problem(error: HytopusError) -> bytes:
+    """The last event of a stream: what its headers can no longer say."""
+    said = {**error.as_dict(), "status": error.status, "retryable": error.retryable}
+    return Frame(said, event="problem").encode()
 
 
 async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
