@@ -55,20 +55,23 @@ class Manifest:
 
     @property
     def files(self) -> int:
-        return sum(1 for entry in self.entries.values() if entry.kind == FILE)
+        return len(self._sizes())
 
     @property
     def size(self) -> int:
         """Bytes of all files together, as if none were shared."""
-        return sum(entry.size for entry in self.entries.values() if entry.kind == FILE)
+        return sum(self._sizes())
+
+    def _sizes(self) -> list[int]:
+        return [size for kind, _, size, _, _ in self.entries.values() if kind == FILE]
 
     def dump(self) -> bytes:
         """One JSON line of facts, then one line per entry; paths hold no control characters, so tabs separate."""
         head = {"format": 1, "rules": self.rules_text, "entries": len(self.entries)}
-        lines = [json.dumps(head)]
+        lines, prefixes = [json.dumps(head)], _Prefixes()
         for path, (kind, mode, size, target, names) in self.entries.items():
-            extra = target if kind == LINK else "" if names is None else "$" + " ".join(names)
-            lines.append(f"{kind}\t{mode:o}\t{size}\t{path}\t{extra}")
+            extra = target if names is None else "$" + " ".join(names)
+            lines.append(f"{prefixes[kind, mode]}{size}\t{path}\t{extra}")
         return "\n".join([*lines, ""]).encode()
 
     @classmethod
@@ -83,6 +86,15 @@ class Manifest:
             return cls(entries, head["rules"])
         except (ValueError, KeyError, TypeError) as error:
             raise BadManifest(why=repr(error)) from error
+
+
+class _Prefixes(dict[tuple[str, int], str]):
+    """How lines begin. Tens of thousands of entries share a few kinds and modes."""
+
+    def __missing__(self, key: tuple[str, int]) -> str:
+        kind, mode = key
+        prefix = self[key] = f"{kind}\t{mode:o}\t"
+        return prefix
 
 
 def _parse(text: str) -> Iterator[tuple[str, Entry]]:

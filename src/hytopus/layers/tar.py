@@ -71,8 +71,17 @@ class Window:
             return self._buffer[start:end]
         return b"".join(self.pieces(size))
 
+    def block(self, padding: int) -> bytes:
+        """The block that follows so many bytes of padding."""
+        start = self._at + padding
+        end = start + BLOCK
+        if end <= self._end:
+            self._at = end
+            return self._buffer[start:end]
+        return self.take(padding + BLOCK)[padding:]
+
     def pieces(self, size: int) -> Iterator[memoryview]:
-        """The same in parts. Those of `take` outlive the chunk; a part does not, it must be used at once."""
+        """What `take` gives in parts. A part does not outlive the chunk; it must be used at once."""
         while size:
             if self._at == self._end and not self._advance():
                 raise ArchiveTruncated(name=self.name)
@@ -101,11 +110,11 @@ class Window:
 
 def members(window: Window) -> Iterator[Member]:
     """Every real entry, with long names and pax records applied to it; ends after the archive's own end mark."""
-    take, padding = window.take, 0
+    block, padding = window.block, 0
     octal, checks = _Octal(), _Checksums()
     overrides: dict[str, str] = {}
     while True:
-        header = take(padding + BLOCK)[padding:]
+        header = block(padding)
         raw, mode, length, check, kind, link, magic, prefix = _HEADER.unpack(header)
         if checks[check] != adler32(header) & 0xFFFF:
             if header == _ZERO:
