@@ -23,6 +23,7 @@ from hytopus.node.link.dialer import GrpcDialer
 from hytopus.node.link.link import Link, dial_brain
 from hytopus.node.link.outbox import Outbox
 from hytopus.wire.messages import InstanceReport, NodeFacts
+from hytopus.wire.wakeups import gather_wakeups
 from tests.fleet.arm import Arm
 from tests.fleet.seeding import FACTS
 from tests.services.waiting import eventually
@@ -35,6 +36,7 @@ async def main(directory: Path, notes: TextIO) -> None:
     def note(report: InstanceReport) -> None:
         notes.write(f"{time.monotonic()} {report.instance_id} {report.generation} {report.status}\n")
 
+    gather_wakeups(asyncio.get_running_loop())
     homes = await asyncio.to_thread(lambda: sorted(path.parent for path in directory.glob("*/node.json")))
     links: list[Link] = []
     async with asyncio.TaskGroup() as tasks:

@@ -32,6 +32,7 @@ from hytopus.wire.messages import JoinReply, JoinRequest, Refused, RenewRequest
 from hytopus.wire.network import SERVER_OPTIONS, Caller, gateway_service, join_service
 from hytopus.wire.peers import peer_service
 from hytopus.wire.problems import problem_of
+from hytopus.wire.wakeups import gather_wakeups
 
 _GRACE_S: Final = 1.0
 """At the end: sessions have been closed by then, and calls under way may finish."""
@@ -56,6 +57,7 @@ async def open_gateway(
     gateway = Gateway(
         database, store, presence, clock=clock, brain_id=authority.lineage, fleet=fleet, authority=authority
     )
+    gather_wakeups(asyncio.get_running_loop())
     edge = _Edge(gateway, authority)
     sessions = grpc.aio.server(options=SERVER_OPTIONS)
     others = PeerEdge(gateway.sessions, gateway.relay, authority)
