@@ -22,6 +22,8 @@ class Figures:
     creations: int
     placed_s: float
     running_s: float
+    batch_placed_s: float
+    batch_running_s: float
     history_worst_ms: float
     memory_mb: float
     connected_s: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from itertools import cycle
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from bench.scale.figures import Figures
 from hytopus.brain.history.sums import InstanceSums, NodeSums, Span, span_of
 from hytopus.brain.history.writer import batches, write
 from tests.fleet.installation import Installation
-from tests.fleet.load import Tally, create_many, listening, looking_around, percentile
+from tests.fleet.load import Tally, create_batches, create_many, listening, looking_around, percentile
 from tests.fleet.seeding import database_of
 
 WINDOW_S: Final = 20.0
@@ -36,11 +36,12 @@ async def measure_fleet(fleet: Installation, *, creations: int) -> Figures:
         pages = await _lists(client, 100)
         panel = await _lists(client, _BIG)
         calm = Tally()
-        placed_s, running_s = await _creation(client, calm, "calm", creations)
+        placed_s, running_s = await _creation(client, _one_by_one(client, calm, "calm", creations))
+        batch_placed_s, batch_running_s = await _creation(client, _together(client, calm, "batch", creations))
         storm = Tally()
         nodes = [node["name"] for node in (await client.get("nodes?limit=100")).json()["items"]]
         async with looking_around(client, storm, [each["name"] for each in every], nodes):
-            await _creation(client, storm, "storm", creations)
+            await _creation(client, _one_by_one(client, storm, "storm", creations))
         memory = fleet.memory_mb()
         lost = [*calm.lost, *storm.lost, *(f"started twice: {key}" for key in fleet.doubled())]
         return Figures(
@@ -52,6 +53,8 @@ async def measure_fleet(fleet: Installation, *, creations: int) -> Figures:
             creations=creations,
             placed_s=placed_s,
             running_s=running_s,
+            batch_placed_s=batch_placed_s,
+            batch_running_s=batch_running_s,
             history_worst_ms=1000 * await _history(fleet, every),
             memory_mb=memory,
             connected_s=fleet.connected_s,
@@ -102,11 +105,22 @@ async def _lists(client: httpx2.AsyncClient, limit: int) -> list[float]:
     return seconds
 
 
-async def _creation(client: httpx2.AsyncClient, tally: Tally, prefix: str, count: int) -> tuple[float, float]:
+Creating = Coroutine[Any, Any, dict[str, str]]
+
+
+def _one_by_one(client: httpx2.AsyncClient, tally: Tally, prefix: str, count: int) -> Creating:
+    return create_many(client, tally, (f"{prefix}-{number:04}" for number in range(count)))
+
+
+def _together(client: httpx2.AsyncClient, tally: Tally, prefix: str, count: int) -> Creating:
+    return create_batches(client, tally, [f"{prefix}-{number:04}" for number in range(count)])
+
+
+async def _creation(client: httpx2.AsyncClient, creating: Creating) -> tuple[float, float]:
     """Seconds from the first request until the last one has its node, and until the last one runs."""
     async with listening(client) as feed:
         began = time.monotonic()
-        created = await create_many(client, tally, (f"{prefix}-{number:04}" for number in range(count)))
+        created = await creating
         running = await feed.until(((instance_id, "running") for instance_id in created.values()), timeout=240)
     placed = max(feed.heard[instance_id, "preparing"] for instance_id in created.values())
     return placed - began, running - began
