@@ -17,8 +17,8 @@ from hytopus.brain.instances.inventory import register_node
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.observe import observe
 from hytopus.brain.instances.queries import find
-from hytopus.brain.instances.reconciler import reconcile
-from hytopus.brain.instances.scheduler import schedule
+from hytopus.brain.instances.reconciler import looking, reconcile
+from hytopus.brain.instances.scheduler import Outlook, schedule
 from hytopus.brain.instances.schemas import CreateInstance
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.models import Node
@@ -37,6 +37,7 @@ class Brain:
         self.clock = ManualClock()
         self.settings = InstanceSettings(**settings)
         self.fences = Fences(self.clock)
+        self.outlook = Outlook(self.clock)
         self.presence = Presence(NodeSettings(), self.clock, database.signals)
 
     async def has_template(self, *args: Any, **rules: Any) -> None:
@@ -60,14 +61,17 @@ class Brain:
             return instance
 
     async def schedule(self) -> int:
-        return await schedule(self.database, self.presence, clock=self.clock, settings=self.settings)
+        return await schedule(self.database, self.presence, self.outlook, clock=self.clock, settings=self.settings)
 
     async def reconcile(self, instance: Instance) -> float | None:
-        return await reconcile(self.database, instance.id, clock=self.clock, settings=self.settings, fences=self.fences)
+        look = looking(self.database, self.clock)
+        return await reconcile(
+            self.database, instance.id, look, clock=self.clock, settings=self.settings, fences=self.fences
+        )
 
     async def told(self, node: Node) -> list[InstanceCommand]:
         async with self.database.read() as session:
-            return await commands_for(session, await session.get_one(Node, node.id))
+            return (await commands_for(session, [await session.get_one(Node, node.id)]))[node.id]
 
     async def hears(self, node: Node, message: InstanceReport) -> None:
         async with self.database.write() as session:

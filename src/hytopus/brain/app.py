@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 from fastapi import APIRouter, FastAPI
 
-from hytopus.brain.accounts.dependencies import SECURITY, authorise
+from hytopus.brain.accounts.dependencies import SECURITY, authorise, open_tokens
 from hytopus.brain.accounts.errors import (
     Forbidden,
     InvalidToken,
@@ -34,6 +34,7 @@ from hytopus.brain.http.middleware import BodyLimit, RequestLog
 from hytopus.brain.http.routing import PREFIX, mounted_routes
 from hytopus.brain.http.security import SecurityHeaders
 from hytopus.brain.http.streams import Streams
+from hytopus.brain.instances.joint_creation import open_joint_creation
 from hytopus.brain.instances.reach import narrowed
 from hytopus.brain.templates.queries import Usage
 from hytopus.errors import HytopusError
@@ -121,6 +122,8 @@ def _fill_state(app: FastAPI, parts: Parts, table: Mapping[tuple[str, str], Role
         on_change=audit.on_change,
         on_refusal=audit.on_refusal,
     )
+    app.state.tokens = open_tokens(parts.database)
+    app.state.joint_creation = open_joint_creation(parts.database, parts.games, parts.clock)
     app.state.oidc = parts.oidc
     app.state.account_settings = parts.accounts
     app.state.passwords = parts.passwords

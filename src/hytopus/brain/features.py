@@ -21,6 +21,7 @@ from hytopus.brain.files.templates_api import router as template_files
 from hytopus.brain.games.api import router as games
 from hytopus.brain.history.api import router as history
 from hytopus.brain.instances.api import router as instances
+from hytopus.brain.instances.batch_api import router as instance_batches
 from hytopus.brain.instances.inspect_api import router as instance_inspection
 from hytopus.brain.instances.streams import router as instance_streams
 from hytopus.brain.nodes.api import router as nodes
@@ -46,6 +47,7 @@ API: Final = (
     games,
     history,
     instances,
+    instance_batches,
     instance_files,
     instance_inspection,
     instance_streams,

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from hytopus.cli.client import Json
 from hytopus.cli.failure import Usage
 from hytopus.cli.instance_loss import NodeLoss, node_loss
+from hytopus.cli.instance_many import Many, create_many, names_of
 from hytopus.cli.instance_wait import RUNNING, Waiting, finish
 from hytopus.cli.options import DEFAULTS, Options, connect
 from hytopus.cli.output import plain, print_json, print_table, say
@@ -36,6 +37,7 @@ async def create(
     loss: NodeLoss | None = None,
     preview: bool = False,
     key: str | None = None,
+    many: Many | None = None,
     waiting: Waiting | None = None,
     options: Options = DEFAULTS,
 ) -> None:
@@ -101,13 +103,17 @@ async def create(
         if preview:
             _show_preview(await api.post("/instances/preview", body), options)
             return
-        more = {"name": name, "autostart": autostart, "metadata": pairs(meta, "--meta"), **node_loss(loss)}
+        more: Json = {"autostart": autostart, "metadata": pairs(meta, "--meta"), **node_loss(loss)}
         if restarts:
             more["restart_policy"] = restart_policy(restarts)
         if environment is not None:
             more["environment"] = environment
-        instance = await api.post("/instances", {**body, **more}, key=key)
-        await finish(api, instance, None, RUNNING if autostart else None, waiting, options)
+        goal = RUNNING if autostart else None
+        if many is not None and many.count is not None:
+            await create_many(api, names_of(name, many), {**body, **more}, key, goal, waiting, options)
+            return
+        instance = await api.post("/instances", {**body, "name": name, **more}, key=key)
+        await finish(api, instance, None, goal, waiting, options)
 
 
 def _show_preview(preview: Json, options: Options) -> None:

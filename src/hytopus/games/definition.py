@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -251,6 +252,11 @@ class Game(_Model):
     from its templates every time is `false`."""
     variables: dict[VariableName, Variable] = Field(default_factory=dict)
     """Variables the command and environment use, with defaults; templates may rely on them too."""
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """As JSON. Every instance of the game is kept with it: it is shared, and not to be changed."""
+        return self.model_dump(mode="json")
 
     @model_validator(mode="after")
     def _ports_have_names_of_their_own(self) -> Game:

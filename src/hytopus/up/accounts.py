@@ -62,7 +62,7 @@ async def _database(settings: BrainSettings) -> AsyncIterator[Database]:
 
 async def _still_good(database: Database, token: str) -> bool:
     async with database.read() as session:
-        found = await present(session, token)
+        (found,) = await present(session, [token])
     return found is not None and not found[1].disabled and found[1].role is Role.ADMIN
 
 

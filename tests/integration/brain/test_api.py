@@ -14,7 +14,7 @@ from hytopus.brain.accounts.roles import Role
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.api import router as instances
 from hytopus.brain.instances.inspect_api import router as inspection
-from hytopus.brain.instances.scheduler import schedule
+from hytopus.brain.instances.scheduler import Outlook, schedule
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.instances.streams import router as streams
 from hytopus.brain.nodes.api import router as nodes
@@ -109,7 +109,8 @@ class Api:
         return node
 
     async def schedule(self) -> None:
-        await schedule(self.world.database, self.presence, clock=self.world.clock, settings=InstanceSettings())
+        clock = self.world.clock
+        await schedule(self.world.database, self.presence, Outlook(clock), clock=clock, settings=InstanceSettings())
 
 
 @pytest.fixture

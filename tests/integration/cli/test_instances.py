@@ -48,6 +48,26 @@ def test_the_same_key_makes_one(cli: Cli, base: str) -> None:
     assert create(cli, "keyed", base, "--key", "k1") == create(cli, "keyed", base, "--key", "k1")
 
 
+def test_many_like_ones_are_created_at_once(cli: Cli, base: str) -> None:
+    made = cli.ok(
+        "instance", "create", "many-{n}-eu", base, "--count", "120", "--first", "5", "--key", "k", "--json"
+    ).json
+    assert [each["name"] for each in made] == [f"many-{number}-eu" for number in range(5, 125)]
+    assert all(each["instance"]["state"] == "requested" and each["problem"] is None for each in made)
+    again = cli.ok(
+        "instance", "create", "many-{n}-eu", base, "--count", "120", "--first", "5", "--key", "k", "--json"
+    ).json
+    assert [each["instance"]["id"] for each in again] == [each["instance"]["id"] for each in made]
+
+
+def test_of_many_those_that_cannot_be_are_told_and_the_others_made(cli: Cli, base: str) -> None:
+    create(cli, "few-2", base)
+    result = cli("instance", "create", "few", base, "--count", "3")
+    assert (result.code, result.out.strip()) == (1, "2 created: few-1 … few-3.")
+    assert "1 of 3 were not created: Another instance is already called 'few-2'." in result.err
+    assert cli("instance", "create", "few", base, "--count", "0").code == 2
+
+
 def test_an_undeclared_variable_is_named(cli: Cli, base: str) -> None:
     refused = cli("instance", "create", "typo", base, "--set", "MOTTD=hi")
     assert refused.code == 1

@@ -39,6 +39,7 @@ TABLE: Final[Mapping[tuple[str, str], Role | None]] = {
     ("GET", "/history"): VIEWER,
     ("GET", "/instances"): VIEWER,
     ("POST", "/instances"): OPERATOR,
+    ("POST", "/instances/batch"): OPERATOR,
     ("POST", "/instances/preview"): VIEWER,
     ("POST", "/instances/preview/configs"): VIEWER,
     ("POST", "/instances/preview/content"): VIEWER,
@@ -158,6 +159,7 @@ _SHARED: Final = frozenset(
         ("GET", "/history"),
         ("GET", "/instances"),
         ("POST", "/instances"),
+        ("POST", "/instances/batch"),
         ("GET", "/nodes"),
         ("GET", "/status"),
     }

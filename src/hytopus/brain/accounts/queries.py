@@ -29,14 +29,23 @@ async def get_user(session: AsyncSession, name_or_id: str, *, lock: bool = False
     return user
 
 
-_PRESENT: Final = select(Token, User).join(User, User.id == Token.user_id).where(Token.token_hash == bindparam("hash"))
+_PRESENT: Final = (
+    select(Token, User)
+    .join(User, User.id == Token.user_id)
+    .where(Token.token_hash.in_(bindparam("hashes", expanding=True)))
+)
 """Asked with every request."""
 
+Present = tuple[Token, User] | None
+"""A token that somebody shows, with its user; None if nobody made it."""
 
-async def present(session: AsyncSession, token: str) -> tuple[Token, User] | None:
-    """The token somebody shows, with its user; None if nobody made it."""
-    row = (await session.execute(_PRESENT, {"hash": hash_token(token)})).one_or_none()
-    return None if row is None else (row[0], row[1])
+
+async def present(session: AsyncSession, tokens: Sequence[str]) -> list[Present]:
+    """What each of these tokens stands for, in order."""
+    hashes = [hash_token(token) for token in tokens]
+    rows = await session.execute(_PRESENT, {"hashes": list(set(hashes))})
+    found = {token.token_hash: (token, user) for token, user in rows}
+    return [found.get(each) for each in hashes]
 
 
 async def is_taken(session: AsyncSession, name: str) -> bool:

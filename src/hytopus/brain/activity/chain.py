@@ -26,6 +26,8 @@ GENESIS: Final = "0" * 64
 _LOCK: Final = 0x48595441  # "HYTA"
 _BATCH: Final = 500
 _PENDING: Final = "hytopus.audit"
+_TAKE_LOCK: Final = select(func.pg_advisory_xact_lock(_LOCK))
+_NEWEST: Final = select(AuditRecord.hash).order_by(AuditRecord.id.desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +105,15 @@ async def records(database: Database, statement: Select[AuditRecord]) -> AsyncGe
 
 async def _seal(session: AsyncSession) -> None:
     """The lock is held from here to the commit, which comes at once."""
+    await session.flush()  # everything else first: others wait for the lock
     if session.get_bind().dialect.name == "postgresql":
-        await session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    newest = select(AuditRecord.hash).order_by(AuditRecord.id.desc()).limit(1)
-    previous: str = await session.scalar(newest) or GENESIS
+        await session.execute(_TAKE_LOCK)
+    previous: str = await session.scalar(_NEWEST) or GENESIS
     for entry in session.info.pop(_PENDING):
         entry.previous_hash = previous
         previous = entry.hash = hash_of(entry, previous)
         session.add(entry)
-        await session.flush()
+    await session.flush()  # numbers are given in the order in which rows were added
 
 
 def _follow(batch: Sequence[AuditRecord], previous: str) -> tuple[Broken | None, int]:

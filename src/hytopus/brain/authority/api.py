@@ -22,12 +22,12 @@ from hytopus.kit.ids import is_name
 router = feature_router("nodes")
 
 
-def _authority(request: Request) -> Authority:
+async def _authority(request: Request) -> Authority:
     authority: Authority = request.app.state.authority
     return authority
 
 
-def _gateway(request: Request) -> Any:
+async def _gateway(request: Request) -> Any:
     return request.app.state.gateway
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
 
 from hytopus.brain.authority.ca import Authority, NodeIdentity
 from hytopus.brain.brains.fleet import Fleet
@@ -11,12 +11,12 @@ from hytopus.brain.crashes.settings import CrashSettings
 from hytopus.brain.db.engine import Database
 from hytopus.brain.gateway.registry import Sessions
 from hytopus.brain.gateway.relay import Relay
+from hytopus.brain.gateway.rounds import REPORTS, look_together, take_in
+from hytopus.brain.gateway.signing import Signer
 from hytopus.brain.nodes.presence import Presence
 from hytopus.kit.clock import Clock
+from hytopus.kit.together import Together
 from hytopus.storage.base import ObjectStore
-
-URL_LIFETIME_S: Final = 3600
-"""How long a node may use a presigned URL before it has to ask for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,11 @@ class Gateway:
         """None where nobody has a certificate."""
         self.presence = presence
         self.clock = clock
+        self.signer = Signer(store, clock)
+        self.look = Together(partial(look_together, database), resting=clock)
+        """What a node must do now; for many nodes at once when many have to look."""
+        self.take_in = Together(partial(take_in, database, clock), most=REPORTS, resting=clock)
+        """A node's reports; those of many nodes in one transaction when many have some."""
         self.brain_id = brain_id
         self.sessions = Sessions(clock)
         self.relay = Relay(self.sessions, clock)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Final
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.authority.commands import check_certificate
 from hytopus.brain.authority.errors import CertificateRevoked
 from hytopus.brain.db.signals import Subscription
-from hytopus.brain.gateway.gateway import URL_LIFETIME_S, Gateway
+from hytopus.brain.gateway.gateway import Gateway
 from hytopus.brain.gateway.registry import LiveSession
-from hytopus.brain.instances.assignments import commands_for
+from hytopus.brain.gateway.rounds import Look, look
 from hytopus.brain.nodes.models import Node
-from hytopus.brain.nodes.sessions import with_session
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.kit.requests import of_request
@@ -73,10 +69,8 @@ class Pusher:
 
     async def _push(self) -> bool:
         """Look, and send what is missing. False if something could not be sent now and must be tried again."""
-        async with self._gateway.database.read() as reading:
-            node, session_id = await with_session(reading, self._session.node_id)
-            commands = await commands_for(reading, node) if node is not None else []
-            refusal = await self._refusal(reading, node)
+        node, session_id, commands = await self._see()
+        refusal = await self._refusal(node)
         if refusal is not None:
             log.warning("session cut", node=self._session.node_id, cause=str(refusal))
             await self._session.channel.send(Refused(problem_of(refusal)))
@@ -95,13 +89,18 @@ class Pusher:
         missing = [command for command in commands if _key(command) not in self._sent]
         return all([await self._send(command) for command in missing])
 
-    async def _refusal(self, reading: AsyncSession, node: Node | None) -> CertificateRevoked | None:
+    async def _see(self) -> Look:
+        mine = self._session.node_id
+        return await self._gateway.look(mine) or (await look(self._gateway.database, [mine]))[0]
+
+    async def _refusal(self, node: Node | None) -> CertificateRevoked | None:
         """Why this session may not go on: its node was removed or revoked, perhaps at another Brain."""
         if node is None:
             return CertificateRevoked(cause="the node was removed")
         try:
             if self._session.serial and node.revoked_at is not None:
-                await check_certificate(reading, node.id, self._session.serial)
+                async with self._gateway.database.read() as reading:
+                    await check_certificate(reading, node.id, self._session.serial)
         except CertificateRevoked as error:
             return error
         return None
@@ -129,16 +128,7 @@ class Pusher:
 
     async def _signed(self, command: InstanceCommand) -> InstanceCommand:
         """`commands_for` names objects by their keys; the node gets a URL for exactly each of them."""
-        if not isinstance(command, PrepareInstance):
-            return command
-        sign = self._gateway.store.presign_get
-        layers = [
-            replace(layer, url=await sign(layer.url, expires_s=URL_LIFETIME_S)) for layer in command.template_layers
-        ]
-        world = command.world
-        if world is not None:
-            world = replace(world, url=await sign(world.url, expires_s=URL_LIFETIME_S))
-        return replace(command, template_layers=tuple(layers), world=world)
+        return await self._gateway.signer.sign(command) if isinstance(command, PrepareInstance) else command
 
 
 def _key(command: InstanceCommand) -> _Key:

@@ -52,11 +52,15 @@ class ReportWriter:
             if self._queue.empty():
                 self._urgent.clear()
             try:
-                await write_reports(self._gateway, self._session.node_id, batch)
+                await self._write(batch)
             finally:
                 for _ in batch:
                     self._queue.task_done()
             await self._session.channel.send(ReportsSeen(max(report.sequence for report in batch)))
+
+    async def _write(self, batch: Sequence[InstanceReport]) -> None:
+        if not await self._gateway.take_in((self._session.node_id, batch)):
+            await write_reports(self._gateway, self._session.node_id, batch)
 
     async def _urgency(self) -> None:
         if not self._urgent.is_set():

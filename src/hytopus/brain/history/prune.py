@@ -14,6 +14,7 @@ from hytopus.brain.db.base import Base
 from hytopus.brain.db.engine import Database
 from hytopus.brain.history.models import COARSE, FINE, DurationHistory, FleetHistory, InstanceHistory, NodeHistory
 from hytopus.brain.history.settings import HistorySettings
+from hytopus.brain.http.idempotency import forget_expired
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import State
 from hytopus.kit.clock import Clock
@@ -33,6 +34,8 @@ async def run_pruning(database: Database, settings: HistorySettings, clock: Cloc
     while True:
         try:
             await prune(database, settings, clock)
+            async with database.write() as session:
+                await forget_expired(session, clock.now())
         except Exception:
             log.exception("old measurements and events could not be deleted; trying again")
         await clock.sleep(EVERY_S)

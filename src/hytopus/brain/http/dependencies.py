@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
@@ -50,23 +51,31 @@ async def _write(request: Request, edge: EdgeDep) -> AsyncIterator[AsyncSession]
         edge.on_change(request, session)
 
 
-async def _create(
-    request: Request,
-    edge: EdgeDep,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            min_length=1,
-            max_length=128,
-            description="The same key with the same body gets the first response again, for 24 hours.",
-        ),
-    ] = None,
-) -> AsyncIterator[AsyncSession]:
+IdempotencyKeyDep = Annotated[
+    str | None,
+    Header(
+        alias="idempotency-key",
+        min_length=1,
+        max_length=128,
+        description="The same key with the same body gets the first response again, for 24 hours.",
+    ),
+]
+
+
+@asynccontextmanager
+async def creating(request: Request, key: str | None) -> AsyncIterator[AsyncSession]:
+    """The one transaction of a creation, with its idempotency key."""
+    edge = edge_of(request)
     async with _visible(request).write() as session:
-        if idempotency_key is not None:
-            await idempotency.claim(session, request, idempotency_key, now=edge.clock.now())
+        if key is not None:
+            await idempotency.claim(session, request, key, now=edge.clock.now())
         yield session
         edge.on_change(request, session)
+
+
+async def _create(request: Request, idempotency_key: IdempotencyKeyDep = None) -> AsyncIterator[AsyncSession]:
+    async with creating(request, idempotency_key) as session:
+        yield session
 
 
 def _visible(request: Request) -> Database:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import Query
+from fastapi import Depends, Query, Request, Response
 from sqlalchemy import String, cast, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from hytopus.brain.accounts.dependencies import ActorDep
+from hytopus.brain.accounts.dependencies import PrincipalDep
 from hytopus.brain.games.catalogue import GameNotFound
 from hytopus.brain.games.dependencies import GamesDep
-from hytopus.brain.http.dependencies import ClockDep, CreationDep, ReadDep
+from hytopus.brain.http.dependencies import ClockDep, IdempotencyKeyDep, ReadDep, creating
+from hytopus.brain.http.idempotency import Claim, keep
 from hytopus.brain.http.paging import Page, PageDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
@@ -35,6 +36,7 @@ from hytopus.brain.instances.errors import (
     UndeclaredVariable,
     UnknownPort,
 )
+from hytopus.brain.instances.joint_creation import STATUS, Asked, JointCreation
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.queries import find
 from hytopus.brain.instances.schemas import (
@@ -56,7 +58,15 @@ from hytopus.layers.reference import BadLayerReference
 
 router = feature_router("instances")
 
-_MADE_OF: Final = (
+
+async def _joint_creation(request: Request) -> JointCreation:
+    together: JointCreation = request.app.state.joint_creation
+    return together
+
+
+JointCreationDep = Annotated[JointCreation, Depends(_joint_creation)]
+
+MADE_OF: Final = (
     BadLayerReference,
     TemplateNotFound,
     TemplateVersionNotFound,
@@ -66,8 +76,9 @@ _MADE_OF: Final = (
     MissingVariable,
     ReservedVariable,
 )
+"""What can be wrong with what an instance is to be made of."""
 _CREATION: Final = problems(
-    BadInstanceName, NameTaken, NodeNotFound, UnknownPort, PortAskedTwice, PortOutsidePools, *_MADE_OF
+    BadInstanceName, NameTaken, NodeNotFound, UnknownPort, PortAskedTwice, PortOutsidePools, *MADE_OF
 )
 _INTENT: Final = problems(InstanceNotFound, InstanceDestroyed)
 _SORTS: Final[dict[str, InstrumentedAttribute[str]]] = {
@@ -77,19 +88,30 @@ _SORTS: Final[dict[str, InstrumentedAttribute[str]]] = {
 }
 
 
-@router.post("/instances", status_code=202, responses=_CREATION)
+@router.post("/instances", status_code=STATUS, response_model=InstanceOut, responses=_CREATION)
 async def create_instance(
+    request: Request,
     body: CreateInstance,
-    session: CreationDep,
+    together: JointCreationDep,
+    principal: PrincipalDep,
     games: GamesDep,
     presence: PresenceDep,
     settings: InstanceSettingsDep,
-    actor: ActorDep,
     clock: ClockDep,
-) -> InstanceOut:
+    idempotency_key: IdempotencyKeyDep = None,
+) -> Any:
     """Ask for an instance. It is placed, prepared and (unless `autostart` is off) started from here on by itself."""
-    instance = await creation.create(session, body, games=games, actor=actor, now=clock.now(), settings=settings)
-    return await in_full(session, instance, presence, settings)
+    actor = principal.actor
+    if not principal.scope:
+        claim = None if idempotency_key is None else await Claim.of(request, idempotency_key)
+        if (answer := await together(Asked(body, actor, claim, settings))) is not None:
+            return Response(answer, STATUS, media_type="application/json")
+    async with creating(request, idempotency_key) as session:
+        instance = await creation.create(session, body, games=games, actor=actor, now=clock.now(), settings=settings)
+        shown = await in_full(session, instance, presence, settings)
+        response = Response(shown.model_dump_json(), STATUS, media_type="application/json")
+        await keep(request, response)
+    return response
 
 
 @router.get("/instances", responses=problems(NodeNotFound))
@@ -155,7 +177,7 @@ async def change_instance(body: UpdateInstance, target: TargetDep) -> InstanceOu
 @router.post(
     "/instances/{instance}/upgrade",
     status_code=202,
-    responses=problems(InstanceNotFound, InstanceDestroyed, InstanceIsRunning, NotAtRest, PortsChanged, *_MADE_OF),
+    responses=problems(InstanceNotFound, InstanceDestroyed, InstanceIsRunning, NotAtRest, PortsChanged, *MADE_OF),
 )
 async def upgrade_instance(body: UpgradeInstance, target: TargetDep, games: GamesDep) -> InstanceOut:
     """Lock newer versions of its layers, or other layers. What the server has written stays, unless discarded."""

@@ -30,22 +30,32 @@ from hytopus.wire.messages import (
 _DESTROYING: Final = and_(Instance.wanted == Wanted.DESTROYED, Instance.state.in_((State.STOPPED, State.FAILED)))
 _PENDING: Final = (
     select(Instance)
-    .where(Instance.node_id == bindparam("node"), or_(Instance.state.in_(TRANSITIONAL - {State.MOVING}), _DESTROYING))
+    .where(
+        Instance.node_id.in_(bindparam("nodes", expanding=True)),
+        or_(Instance.state.in_(TRANSITIONAL - {State.MOVING}), _DESTROYING),
+    )
     .order_by(Instance.state_since, Instance.id)
 )
-_LEFTOVERS: Final = select(Leftover).where(Leftover.node_id == bindparam("node"))
+_LEFTOVERS: Final = select(Leftover).where(Leftover.node_id.in_(bindparam("nodes", expanding=True)))
 
 
-async def commands_for(session: AsyncSession, node: Node) -> list[InstanceCommand]:
-    """At most one command for each instance. `TemplateLayer.url` holds the object's S3 key, for the caller to sign."""
-    pending = list(await session.scalars(_PENDING, {"node": node.id}))
+async def commands_for(session: AsyncSession, nodes: Sequence[Node]) -> dict[str, list[InstanceCommand]]:
+    """By node, at most one command for each instance.
+
+    `TemplateLayer.url` holds the object's S3 key, for the caller to sign.
+    """
+    asked = {"nodes": [node.id for node in nodes]}
+    pending = list(await session.scalars(_PENDING, asked))
     preparing = [instance.id for instance in pending if instance.state is State.PREPARING]
     ports = await ports_of(session, preparing) if preparing else {}
-    leftovers = await session.scalars(_LEFTOVERS, {"node": node.id})
-    return [
-        *(_away_with(leftover) for leftover in leftovers),
-        *(_command(instance, node, ports.get(instance.id, [])) for instance in pending),
-    ]
+    known = {node.id: node for node in nodes}
+    commands: dict[str, list[InstanceCommand]] = {node.id: [] for node in nodes}
+    for leftover in await session.scalars(_LEFTOVERS, asked):
+        commands[leftover.node_id].append(_away_with(leftover))
+    for instance in pending:
+        node = known[str(instance.node_id)]
+        commands[node.id].append(_command(instance, node, ports.get(instance.id, [])))
+    return commands
 
 
 def bindings(instance: Instance, leases: Sequence[PortLease]) -> tuple[PortBinding, ...]:

@@ -79,7 +79,7 @@ async def upgrade(
     await _check_same_ports(session, instance, locked, discard=body.discard_changes, now=now)
     instance.requested_layers = body.layers or _requested_again(instance.requested_layers, locked)
     instance.layers = locked.layers
-    instance.game, instance.definition = locked.game.name, locked.game.model_dump(mode="json")
+    instance.game, instance.definition = locked.game.name, locked.game.document
     instance.variables, instance.secrets = given.variables, given.secrets
     instance.secret_names, instance.defaults = given.secret_names, given.defaults
     instance.discard_changes = instance.discard_changes or body.discard_changes

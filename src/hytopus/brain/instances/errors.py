@@ -21,6 +21,14 @@ class NameTaken(HytopusError):
     remedy: ClassVar[str] = "Choose another name, or destroy the old instance first."
 
 
+class NamesTakenMeanwhile(HytopusError):
+    code: ClassVar[str] = "names_taken_meanwhile"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "Somebody else took one of the names while they were given away; nothing was created."
+    remedy: ClassVar[str] = "Send the request again, with a new idempotency key: its answer says which names are taken."
+    retryable: ClassVar[bool] = True
+
+
 class BadInstanceName(HytopusError):
     code: ClassVar[str] = "bad_instance_name"
     status: ClassVar[int] = 422

@@ -64,6 +64,8 @@ async def check_ports(session: AsyncSession, game: Game, asked: Mapping[str, int
     for number in numbers:
         if numbers.count(number) > 1:
             raise PortAskedTwice(number=number)
+    if not numbers:
+        return
     pools = list(await session.execute(select(Node.port_first, Node.port_last).where(Node.port_first > 0)))
     for number in numbers:
         if pools and not any(first <= number <= last for first, last in pools):

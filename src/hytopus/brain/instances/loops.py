@@ -12,8 +12,8 @@ from hytopus.brain.control.controller import Controller, Topic
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.disk import watch_disk
 from hytopus.brain.instances.fences import Fences
-from hytopus.brain.instances.reconciler import due, instances_on, reconcile
-from hytopus.brain.instances.scheduler import schedule
+from hytopus.brain.instances.reconciler import due, instances_on, looking, reconcile
+from hytopus.brain.instances.scheduler import Outlook, schedule
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.liveness import watch
 from hytopus.brain.nodes.presence import Presence
@@ -23,6 +23,8 @@ from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.kit.clock import Clock
 
 _ALL: Final = "all"
+_GATHERING_S: Final = 0.1
+"""What begins to wait so soon after a pass is placed together with what comes after it."""
 
 
 async def run_loops(
@@ -46,14 +48,14 @@ async def run_loops(
 
 def instance_controller(database: Database, clock: Clock, settings: InstanceSettings) -> Controller[str]:
     """One key for each instance."""
-    fences = Fences(clock)
+    fences, look = Fences(clock), looking(database, clock)
 
     async def itself(instance_id: Any) -> Iterable[str]:
         return (str(instance_id),)
 
     return Controller(
         "instances",
-        lambda instance_id: reconcile(database, instance_id, clock=clock, settings=settings, fences=fences),
+        lambda instance_id: reconcile(database, instance_id, look, clock=clock, settings=settings, fences=fences),
         clock=clock,
         signals=database.signals,
         topics={
@@ -75,11 +77,13 @@ def placement_controller(
     async def everything(_value: Any = None) -> Iterable[str]:
         return (_ALL,)
 
+    outlook = Outlook(clock)
+
     async def one_pass(_key: str) -> float | None:
         began = clock.monotonic()
-        waiting = await schedule(database, presence, clock=clock, settings=settings)
-        # A pass looks at the whole fleet; while more and more comes in, it must not take all the time for itself.
-        await clock.sleep(clock.monotonic() - began)
+        waiting = await schedule(database, presence, outlook, clock=clock, settings=settings)
+        # While more and more comes in, many are placed in one transaction, and placing leaves time for the rest.
+        await clock.sleep(max(_GATHERING_S, clock.monotonic() - began))
         return settings.placement_retry_s if waiting else None
 
     return Controller(

@@ -26,6 +26,7 @@ from hytopus.brain.instances.steps import begin, complain, destroyed, fail, star
 from hytopus.brain.instances.strangers import tell_of
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import get as get_node
+from hytopus.brain.nodes.queries import nodes_with_room
 from hytopus.brain.nodes.states import NodeState
 from hytopus.kit.requests import of_request
 from hytopus.wire.messages import InstanceReport, NodeStatus
@@ -44,6 +45,34 @@ async def observe(session: AsyncSession, node_id: str, reports: Sequence[Instanc
     """Take a node's reports in, in order; duplicates, stale generations and unknown instances do no harm."""
     instances = await locked_all(session, {report.instance_id for report in reports})
     node = await get_node(session, node_id)
+    await _observe_all(session, instances, node_id, node, reports, at=at)
+
+
+async def observe_together(
+    session: AsyncSession, batch: Sequence[tuple[str, Sequence[InstanceReport]]], *, at: datetime
+) -> list[bool]:
+    """Take the reports of several nodes in, but for nodes of which an instance is unknown or held by somebody else."""
+    wanted = {report.instance_id for _, reports in batch for report in reports}
+    instances = await locked_all(session, wanted, waiting=False)
+    nodes = {node.id: node for node in await nodes_with_room(session, {node_id for node_id, _ in batch})}
+    taken: list[bool] = []
+    for node_id, reports in batch:
+        free = all(report.instance_id in instances for report in reports)
+        if free:
+            await _observe_all(session, instances, node_id, nodes.get(node_id), reports, at=at)
+        taken.append(free)
+    return taken
+
+
+async def _observe_all(
+    session: AsyncSession,
+    instances: Mapping[str, Instance],
+    node_id: str,
+    node: Node | None,
+    reports: Sequence[InstanceReport],
+    *,
+    at: datetime,
+) -> None:
     for report in reports:
         instance = instances.get(report.instance_id)
         if instance is not None:

@@ -15,9 +15,9 @@ from hytopus.brain.instances.models import Instance, PortLease
 from hytopus.brain.instances.states import AWAKE, State
 
 _LOCKED: Final = select(Instance).where(Instance.id == bindparam("id")).with_for_update()
-_LOCKED_ALL: Final = (
-    select(Instance).where(Instance.id.in_(bindparam("ids", expanding=True))).order_by(Instance.id).with_for_update()
-)
+_ALL: Final = select(Instance).where(Instance.id.in_(bindparam("ids", expanding=True))).order_by(Instance.id)
+_LOCKED_ALL: Final = _ALL.with_for_update()
+_FREE: Final = _ALL.with_for_update(skip_locked=True)
 _FIRST_PORTS: Final = (
     select(PortLease.instance_id, PortLease.port)
     .join(Instance, Instance.id == PortLease.instance_id)
@@ -35,9 +35,14 @@ async def locked(session: AsyncSession, instance_id: str) -> Instance | None:
     return instance
 
 
-async def locked_all(session: AsyncSession, instance_ids: Collection[str]) -> dict[str, Instance]:
-    """Several rows by id, locked in the one order that everybody keeps to, or two who need the same deadlock."""
-    rows = await session.scalars(_LOCKED_ALL, {"ids": list(instance_ids)})
+async def locked_all(
+    session: AsyncSession, instance_ids: Collection[str], *, waiting: bool = True
+) -> dict[str, Instance]:
+    """Several rows by id, locked in the one order that everybody keeps to, or two who need the same deadlock.
+
+    Without `waiting`, those are left out that somebody else has locked.
+    """
+    rows = await session.scalars(_LOCKED_ALL if waiting else _FREE, {"ids": list(instance_ids)})
     return {instance.id: instance for instance in rows}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from sqlalchemy import and_, bindparam, or_, select
@@ -21,6 +23,7 @@ from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import get as get_node
 from hytopus.brain.nodes.states import NodeState
 from hytopus.kit.clock import Clock
+from hytopus.kit.together import Together
 
 _LOOK: Final = (
     select(Instance, Node)
@@ -54,24 +57,31 @@ _LOOK: Final = (
             Node.leases,
         ),
     )
-    .where(Instance.id == bindparam("id"))
+    .where(Instance.id.in_(bindparam("ids", expanding=True)))
 )
 """All that `situation_of` needs, and no more: this is what the Brain does most."""
 
 
+Look = Callable[[str], Awaitable[tuple[Instance, Node | None] | None]]
+
+
+def looking(database: Database, clock: Clock) -> Look:
+    """Looks at an instance and its node; at many in one statement when many are to be looked at."""
+    return Together(partial(_look, database), resting=clock)
+
+
 async def reconcile(
-    database: Database, instance_id: str, *, clock: Clock, settings: InstanceSettings, fences: Fences
+    database: Database, instance_id: str, look: Look, *, clock: Clock, settings: InstanceSettings, fences: Fences
 ) -> float | None:
     """Take the steps that are due; returns the seconds until the next one can be due.
 
-    Looking costs a read. Only when there is something to do is the row locked, loaded and planned for again, so that
-    nothing acts on what was true a moment ago.
+    Looking costs a part of a read. Only when there is something to do is the row locked, loaded and planned for again,
+    so that nothing acts on what was true a moment ago.
     """
-    async with database.read() as session:
-        found = (await session.execute(_LOOK, {"id": instance_id})).one_or_none()
+    found = await look(instance_id)
     if found is None:
         return None
-    action = plan(situation_of(found[0], found[1], settings, fences), clock.now())
+    action = plan(situation_of(*found, settings, fences), clock.now())
     if isinstance(action, Rest | Wait | Place | Admit):
         return _seconds_until(action, clock.now())
     async with database.write() as session:
@@ -81,6 +91,13 @@ async def reconcile(
         node = await _node_of(session, instance)
         action = await settle(session, instance, node, at=clock.now(), settings=settings, fences=fences)
     return _seconds_until(action, clock.now())
+
+
+async def _look(database: Database, ids: Sequence[str]) -> list[tuple[Instance, Node | None] | None]:
+    async with database.read() as session:
+        rows = await session.execute(_LOOK, {"ids": ids})
+        found = {instance.id: (instance, node) for instance, node in rows}
+    return [found.get(instance_id) for instance_id in ids]
 
 
 async def due(database: Database) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
 
-from sqlalchemy import Select, delete, or_, select
+from sqlalchemy import Delete, Select, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 
@@ -23,7 +23,6 @@ from hytopus.brain.instances.rooms import demand_of, rooms_of
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.instances.states import State, Wanted
 from hytopus.brain.instances.steps import begin
-from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.queries import nodes_with_room
 from hytopus.brain.nodes.restored import is_learning
@@ -39,6 +38,10 @@ from hytopus.kit.logs import get_logger
 log = get_logger(__name__)
 
 T = TypeVar("T")
+
+_OUTLOOK_S: Final = 5.0
+_TRIES: Final = 3
+"""Somebody else may take the room that was just seen, again and again."""
 
 _DEMAND: Final = load_only(
     Instance.name,
@@ -58,42 +61,104 @@ _DEMAND: Final = load_only(
 """What `demand_of` and `_note` need: a long queue is looked at often."""
 
 
-async def schedule(database: Database, presence: Presence, *, clock: Clock, settings: InstanceSettings) -> int:
+class Outlook:
+    """The fleet as the last pass saw it, and what has been given away since.
+
+    Reading the whole fleet is most of a pass, and while instances come one after the other, a Brain would do little
+    else. A view that is some seconds old is good enough to decide on, because each commit checks again; but nothing is
+    told to wait on it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen: tuple[float, Snapshot, list[Room]] | None = None
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """None where it has to be read anew."""
+        if self._seen is None or self._clock.monotonic() - self._seen[0] >= _OUTLOOK_S:
+            return None
+        return self._seen[1]
+
+    @property
+    def rooms(self) -> list[Room]:
+        return [] if self._seen is None else self._seen[2]
+
+    def see(self, rooms: list[Room]) -> Snapshot:
+        self._seen = (self._clock.monotonic(), snapshot := Snapshot(rooms), rooms)
+        return snapshot
+
+    def forget(self) -> None:
+        """It has proven wrong, or is not good enough."""
+        self._seen = None
+
+
+async def schedule(
+    database: Database,
+    presence: Presence,
+    outlook: Outlook,
+    *,
+    clock: Clock,
+    settings: InstanceSettings,
+    tries: int = _TRIES,
+) -> int:
     """One pass over everything that waits; returns how many still wait."""
+    remembered = outlook.snapshot is not None
+    waiting, snapshot = await _look(database, presence, outlook)
+    if snapshot is None:
+        return len(waiting)
+    placed, refused = await _decide([demand_of(instance) for instance in waiting], snapshot)
+    missed = len(placed) - await _carry_out(database, placed, presence, clock, settings)
+    if tries > 1 and (missed or (refused and remembered)):
+        outlook.forget()
+        return await schedule(database, presence, outlook, clock=clock, settings=settings, tries=tries - 1)
+    await _note(database, refused, outlook.rooms, {instance.id: instance for instance in waiting}, settings, clock)
+    return len(refused) + missed
+
+
+async def _look(database: Database, presence: Presence, outlook: Outlook) -> tuple[Sequence[Instance], Snapshot | None]:
+    """What waits, and what there is for it; nothing where there is nothing to be done."""
     async with database.read() as session:
         waiting = list(await session.scalars(_waiting().options(_DEMAND)))
-        if not waiting:
-            return 0
-        if await is_learning(session):
-            return len(waiting)  # it may run on a node that has not come back yet
-        rooms = await rooms_of(session, await nodes_with_room(session), presence)
-    placed, refused = await _decide([demand_of(instance) for instance in waiting], rooms)
+        if not waiting or await is_learning(session):
+            return waiting, None  # it may run on a node that has not come back yet
+        if (snapshot := outlook.snapshot) is None:
+            snapshot = outlook.see(await rooms_of(session, await nodes_with_room(session), presence))
+    return waiting, snapshot
+
+
+async def _carry_out(
+    database: Database, placed: Sequence[Placed], presence: Presence, clock: Clock, settings: InstanceSettings
+) -> int:
+    done = 0
     for batch in _batches(placed, settings.placement_batch):
         async with database.write() as session:
-            await commit(session, batch, presence, at=clock.now())
-    await _note(database, refused, rooms, {instance.id: instance for instance in waiting}, settings, clock)
-    return len(refused)
+            done += await commit(session, batch, presence, at=clock.now())
+    return done
 
 
 async def commit(session: AsyncSession, batch: Sequence[Placed], presence: Presence, *, at: datetime) -> int:
     """Carry out what was decided, as far as there still is room for it; returns for how many there was."""
-    node_ids = {placed.node_id for placed in batch}
-    nodes = list(await session.scalars(select(Node).where(Node.id.in_(node_ids)).order_by(Node.id).with_for_update()))
+    nodes = await nodes_with_room(session, {placed.node_id for placed in batch}, lock=True)
     rooms = {room.node_id: room for room in await rooms_of(session, nodes, presence)}
     ids = [placed.demand.instance_id for placed in batch]
     rows = await session.scalars(
         _waiting().where(Instance.id.in_(ids)).order_by(None).order_by(Instance.id).with_for_update()
     )
     instances = {instance.id: instance for instance in rows}
+    # An older copy there is built over by the new generation.
+    copies = {(copy.node_id, copy.instance_id) for copy in await session.scalars(_copies_of(ids))}
     done = 0
     for placed in batch:
         instance, room = instances.get(placed.demand.instance_id), rooms.get(placed.node_id)
-        if instance is not None and room is not None:
-            done += await _settle_in(session, instance, room, placed, at)
+        if instance is not None and room is not None and _settle_in(session, instance, room, placed, at):
+            done += 1
+            if (room.node_id, instance.id) in copies:
+                await session.execute(_copy(room.node_id, instance.id))
     return done
 
 
-async def _settle_in(session: AsyncSession, instance: Instance, room: Room, placed: Placed, at: datetime) -> bool:
+def _settle_in(session: AsyncSession, instance: Instance, room: Room, placed: Placed, at: datetime) -> bool:
     demand = demand_of(instance)
     if not is_feasible(demand, room):
         return False
@@ -102,13 +167,13 @@ async def _settle_in(session: AsyncSession, instance: Instance, room: Room, plac
     if ports is None:
         return False
     if not demand.resident:
-        await _move_in(session, instance, room, ports, at)
+        _move_in(session, instance, room, ports, at)
         instance.placement = {"at": at.isoformat(), "score": value, "candidates": placed.candidates}
     begin(session, instance, at=at)
     return True
 
 
-async def _move_in(session: AsyncSession, instance: Instance, room: Room, ports: Sequence[int], at: datetime) -> None:
+def _move_in(session: AsyncSession, instance: Instance, room: Room, ports: Sequence[int], at: datetime) -> None:
     instance.node_id = room.node_id
     instance.report_sequence = 0
     instance.started_at = None
@@ -124,15 +189,12 @@ async def _move_in(session: AsyncSession, instance: Instance, room: Room, ports:
                 protocol=demand.protocol,
             )
         )
-    # An older copy there is built over by this generation.
-    await session.execute(delete(Leftover).where(Leftover.node_id == room.node_id, Leftover.instance_id == instance.id))
     log.info("instance placed", instance=instance.name, node=room.name, ports=list(ports))
 
 
-async def _decide(demands: Sequence[Demand], rooms: Sequence[Room]) -> tuple[list[Placed], list[Demand]]:
+async def _decide(demands: Sequence[Demand], snapshot: Snapshot) -> tuple[list[Placed], list[Demand]]:
     placed: list[Placed] = []
     refused: list[Demand] = []
-    snapshot = Snapshot(rooms)
     for index, demand in enumerate(demands):
         decision = snapshot.place(demand)
         if isinstance(decision, Placed):
@@ -182,6 +244,14 @@ def _waiting() -> Select[Instance]:
         & (Instance.wanted == Wanted.RUNNING)
     )
     return select(Instance).where(or_(unplaced, asleep)).order_by(Instance.state_since, Instance.id)
+
+
+def _copies_of(instance_ids: Sequence[str]) -> Select[Leftover]:
+    return select(Leftover).where(Leftover.instance_id.in_(instance_ids))
+
+
+def _copy(node_id: str, instance_id: str) -> Delete:
+    return delete(Leftover).where(Leftover.node_id == node_id, Leftover.instance_id == instance_id)
 
 
 def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -42,5 +42,5 @@ class InstanceSettings(BaseModel):
     """How often waiting instances are tried again, whether or not room seems to have appeared."""
     placement_batch: Annotated[int, Field(ge=1, le=1000)] = 100
     """Placements decided and committed together."""
-    workers: Annotated[int, Field(ge=1, le=64)] = 4
+    workers: Annotated[int, Field(ge=1, le=64)] = 16
     """Instances that are looked at side by side."""

@@ -20,7 +20,7 @@ from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.queries import get as get_node
 
 
-def _settings(request: Request) -> InstanceSettings:
+async def _settings(request: Request) -> InstanceSettings:
     settings: InstanceSettings = request.app.state.instance_settings
     return settings
 
@@ -52,7 +52,7 @@ async def in_full(
 ) -> InstanceOut:
     await session.flush()
     node = await get_node(session, instance.node_id) if instance.node_id else None
-    leases = (await ports_of(session, [instance.id]))[instance.id]
+    leases = (await ports_of(session, [instance.id]))[instance.id] if instance.node_id else []
     usage = presence.usage(instance.node_id, instance.id)
     return InstanceOut.detailed(instance, node, leases, settings=settings, usage=usage)
 

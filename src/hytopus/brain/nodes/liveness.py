@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import Database
-from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
-from hytopus.brain.nodes.queries import get, nodes_with_room
+from hytopus.brain.nodes.queries import get, states_of_all
 from hytopus.brain.nodes.sessions import look_elsewhere
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.brain.nodes.states import NodeState, advance
@@ -29,28 +28,28 @@ async def watch(database: Database, presence: Presence, fleet: Fleet, *, clock: 
 async def judge_all(database: Database, presence: Presence, fleet: Fleet, *, clock: Clock) -> None:
     """One round; the database is written to only when somebody's state changes."""
     async with database.read() as session:
-        nodes = await nodes_with_room(session)
+        states = await states_of_all(session)
         elsewhere = await look_elsewhere(session, fleet, clock)
-    for node in nodes:
-        presence.elsewhere(node.id, elsewhere.get(node.id))
-        if judge(node, presence, clock) is not node.state:
-            await _apply(database, presence, fleet, node.id, clock)
+    for node_id, state in states.items():
+        presence.elsewhere(node_id, elsewhere.get(node_id))
+        if judge(node_id, state, presence, clock) is not state:
+            await _apply(database, presence, fleet, node_id, clock)
 
 
-def judge(node: Node, presence: Presence, clock: Clock) -> NodeState:
+def judge(node_id: str, state: NodeState, presence: Presence, clock: Clock) -> NodeState:
     """The state a node's silence puts it in. Only a session brings an offline node back.
 
     A node that is connected to another Brain is that Brain's to judge. When that Brain dies, all the others judge, from
     the moment of its death on.
     """
     now = clock.now()
-    if node.state is NodeState.OFFLINE or presence.is_elsewhere(node.id):
-        return node.state
-    if now >= presence.offline_at(node.id):
-        return NodeState.SUSPECT if node.state is NodeState.ONLINE else NodeState.OFFLINE
-    if now >= presence.suspect_at(node.id):
+    if state is NodeState.OFFLINE or presence.is_elsewhere(node_id):
+        return state
+    if now >= presence.offline_at(node_id):
+        return NodeState.SUSPECT if state is NodeState.ONLINE else NodeState.OFFLINE
+    if now >= presence.suspect_at(node_id):
         return NodeState.SUSPECT
-    heard = node.state is NodeState.ONLINE or presence.is_connected(node.id)
+    heard = state is NodeState.ONLINE or presence.is_connected(node_id)
     return NodeState.ONLINE if heard else NodeState.SUSPECT
 
 
@@ -62,7 +61,7 @@ async def _apply(database: Database, presence: Presence, fleet: Fleet, node_id: 
         # Under the lock that a new session needs, too: it may have found another Brain a moment ago.
         found = await look_elsewhere(session, fleet, clock, node_id=node_id)
         presence.elsewhere(node_id, found.get(node_id))
-        if judge(node, presence, clock) is node.state:
+        if (judged := judge(node.id, node.state, presence, clock)) is node.state:
             return
         node.last_seen = presence.last_seen(node_id)
-        advance(session, node, judge(node, presence, clock), at=clock.now())
+        advance(session, node, judged, at=clock.now())

@@ -16,6 +16,7 @@ from hytopus.brain.nodes.states import NodeState
 
 _BY_ID: Final = select(Node).where(Node.id == bindparam("id"))
 _LOCKED: Final = _BY_ID.with_for_update()
+_STATES: Final = select(Node.id, Node.state).order_by(Node.id)
 _LOST: Final = select(Node.lost_at).where(Node.id == bindparam("id"))
 
 
@@ -47,12 +48,19 @@ async def all_nodes(session: AsyncSession) -> list[Node]:
     return list(await session.scalars(select(Node).order_by(Node.name)))
 
 
-async def nodes_with_room(session: AsyncSession, node_ids: Collection[str] | None = None) -> list[Node]:
+async def nodes_with_room(
+    session: AsyncSession, node_ids: Collection[str] | None = None, *, lock: bool = False
+) -> list[Node]:
     """What placement needs of every node, or of some of them: without what each says of itself at length."""
     statement = select(Node).options(defer(Node.facts, raiseload=True), defer(Node.overrides, raiseload=True))
     if node_ids is not None:
         statement = statement.where(Node.id.in_(node_ids))
-    return list(await session.scalars(statement.order_by(Node.id)))
+    return list(await session.scalars(_locked(statement.order_by(Node.id), lock)))
+
+
+async def states_of_all(session: AsyncSession) -> dict[str, NodeState]:
+    """The state of every node, by id, in order: nothing else is looked at so often."""
+    return {node_id: state for node_id, state in await session.execute(_STATES)}  # noqa: C416 - rows are not tuples
 
 
 async def count_by_state(session: AsyncSession) -> dict[NodeState, int]:

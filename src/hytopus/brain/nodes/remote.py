@@ -64,22 +64,22 @@ class NodeFiles(Protocol):
     ) -> AbstractAsyncContextManager[FileTransfer]: ...
 
 
-def _sessions(request: Request) -> NodeSessions:
+async def _sessions(request: Request) -> NodeSessions:
     sessions: NodeSessions = request.app.state.reach
     return sessions
 
 
-def _relay(request: Request) -> NodeRelay:
+async def _relay(request: Request) -> NodeRelay:
     relay: NodeRelay = request.app.state.reach
     return relay
 
 
-def _files(request: Request) -> NodeFiles:
+async def _files(request: Request) -> NodeFiles:
     files: NodeFiles = request.app.state.reach
     return files
 
 
-def _presence(request: Request) -> Presence:
+async def _presence(request: Request) -> Presence:
     presence: Presence = request.app.state.presence
     return presence
 

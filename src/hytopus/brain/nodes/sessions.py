@@ -7,7 +7,7 @@ wrote: for 1,000 nodes that are 50 small updates a second, and no question that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
@@ -32,7 +32,7 @@ SHARE_S: Final = 5.0
 _WITH_SESSION: Final = (
     select(Node, NodeSession.session_id)
     .outerjoin(NodeSession, NodeSession.node_id == Node.id)
-    .where(Node.id == bindparam("id"))
+    .where(Node.id.in_(bindparam("ids", expanding=True)))
     .options(defer(Node.facts, raiseload=True), defer(Node.overrides, raiseload=True))
 )
 
@@ -57,10 +57,13 @@ async def is_current(session: AsyncSession, node_id: str, session_id: str) -> bo
     return found == session_id
 
 
-async def with_session(session: AsyncSession, node_id: str) -> tuple[Node | None, str | None]:
-    """The node without what it says of itself at length, and the id of its last session. What sessions ask most."""
-    row = (await session.execute(_WITH_SESSION, {"id": node_id}, execution_options=EVERYTHING)).one_or_none()
-    return (None, None) if row is None else (row[0], row[1])
+async def with_session(session: AsyncSession, node_ids: Collection[str]) -> dict[str, tuple[Node, str | None]]:
+    """Nodes without what they say of themselves at length, each with the id of its last session; those that exist.
+
+    What sessions ask most.
+    """
+    rows = await session.execute(_WITH_SESSION, {"ids": list(node_ids)}, execution_options=EVERYTHING)
+    return {node.id: (node, session_id) for node, session_id in rows}
 
 
 async def holder_of(session: AsyncSession, node_id: str) -> str | None:

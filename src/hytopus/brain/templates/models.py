@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
@@ -12,6 +14,12 @@ from hytopus.brain.db.base import Base
 from hytopus.brain.db.types import EnumText
 from hytopus.kit.ids import new_id
 from hytopus.layers.rules import TemplateRules, TemplateType
+
+
+@lru_cache(maxsize=256)
+def _rules(document: str) -> TemplateRules:
+    """Many instances are made of the same versions."""
+    return TemplateRules.model_validate_json(document)
 
 
 class TemplateTag(Base):
@@ -75,7 +83,7 @@ class TemplateVersion(Base):
 
     @property
     def template_rules(self) -> TemplateRules:
-        return TemplateRules.model_validate(self.rules)
+        return _rules(json.dumps(self.rules))
 
     @property
     def type(self) -> TemplateType:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from difflib import get_close_matches
 from typing import Final
 
-from sqlalchemy import Select, func, or_, select, tuple_
+from sqlalchemy import Select, bindparam, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.templates.errors import TemplateNotFound, TemplateVersionNotFound, UploadNotFound
@@ -18,6 +18,10 @@ Usage = Callable[[AsyncSession, str | None], Awaitable[Mapping[tuple[str, str], 
 """(template id, version) -> names of the instances that lock it; of one template, or of all."""
 
 _SHOWN: Final = 10
+
+_OF_TEMPLATE: Final = select(TemplateVersion).where(TemplateVersion.template_id == bindparam("template"))
+_NEWEST: Final = _OF_TEMPLATE.order_by(TemplateVersion.number.desc()).limit(1)
+_ONE: Final = _OF_TEMPLATE.where(TemplateVersion.version == bindparam("version"))
 
 
 async def resolve(
@@ -118,11 +122,12 @@ async def count_all(session: AsyncSession) -> tuple[int, int]:
 
 async def _resolve(session: AsyncSession, reference: LayerReference, lock: bool) -> TemplateVersion:
     if reference.version is None:
-        wanted = select(TemplateVersion).where(TemplateVersion.template_id == reference.template_id)
-        statement = wanted.order_by(TemplateVersion.number.desc()).limit(1)
+        statement, asked = _NEWEST, {"template": reference.template_id}
     else:
-        statement = _one(reference.template_id, reference.version)
-    found = await session.scalar(statement.with_for_update(read=True) if lock else statement)
+        statement, asked = _ONE, {"template": reference.template_id, "version": reference.version}
+    found: TemplateVersion | None = await session.scalar(
+        statement.with_for_update(read=True) if lock else statement, asked
+    )
     if found is None:
         raise await _nothing(session, reference.template_id, reference.version)
     return found

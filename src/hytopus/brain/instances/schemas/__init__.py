@@ -5,6 +5,8 @@ from __future__ import annotations
 from hytopus.brain.instances.schemas.asked import (
     ConsoleLine,
     CreateInstance,
+    CreateInstances,
+    InstanceWithoutName,
     LayerText,
     MoveInstance,
     PreviewInstance,
@@ -34,6 +36,8 @@ from hytopus.brain.instances.schemas.parts import (
     WaitingOut,
 )
 from hytopus.brain.instances.schemas.shown import (
+    CreatedManyOut,
+    CreatedOut,
     InstanceOut,
     InstanceSummary,
 )
@@ -42,10 +46,14 @@ __all__ = [
     "CheckOut",
     "ConsoleLine",
     "CreateInstance",
+    "CreateInstances",
+    "CreatedManyOut",
+    "CreatedOut",
     "ExitOut",
     "Explanation",
     "InstanceOut",
     "InstanceSummary",
+    "InstanceWithoutName",
     "LayerOut",
     "LayerText",
     "LinesOut",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints
 
@@ -20,6 +20,8 @@ DiskMb = Annotated[int, Field(ge=1, le=1_073_741_824)]
 PortNumber = Annotated[int, Field(ge=1, le=65_535)]
 Grace = Annotated[float, Field(ge=0, le=604_800)]
 Lease = Annotated[float, Field(ge=30, le=604_800)]
+MOST_AT_ONCE: Final = 200
+"""Instances created by one request, which is one transaction."""
 Metadata = Annotated[dict[Label, Any], Field(max_length=64)]
 
 
@@ -44,10 +46,9 @@ class PreviewInstance(Schema):
     """Only a node in dev mode."""
 
 
-class CreateInstance(PreviewInstance):
-    """What is left out comes from the game, or does not matter."""
+class InstanceWithoutName(PreviewInstance):
+    """Everything a creation says but the name. What is left out comes from the game, or does not matter."""
 
-    name: Label
     autostart: bool = True
     """Start it once it is prepared, and again after its node was rebooted."""
     restart_policy: RestartChoice | None = None
@@ -62,6 +63,18 @@ class CreateInstance(PreviewInstance):
     """Only with a world *and* `replace`: how long its node runs it without word from a Brain."""
     environment: Label | None = None
     metadata: Metadata = Field(default_factory=dict)
+
+
+class CreateInstance(InstanceWithoutName):
+    """What is left out comes from the game, or does not matter."""
+
+    name: Label
+
+
+class CreateInstances(InstanceWithoutName):
+    """Like instances, which differ in nothing but their names."""
+
+    names: Annotated[list[Label], Field(min_length=1, max_length=MOST_AT_ONCE)]
 
 
 class UpdateInstance(Schema):

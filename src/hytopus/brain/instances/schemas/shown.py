@@ -177,3 +177,17 @@ def _retry(instance: Instance) -> dict[str, Any] | None:
     if instance.state is not State.STARTING or instance.attempt < 2:
         return None
     return {"attempt": instance.attempt, "at": instance.retry_at, "problem": instance.setback}
+
+
+class CreatedOut(Output):
+    """What became of one of the names: the instance, or why there is none."""
+
+    name: str
+    instance: InstanceSummary | None
+    problem: ProblemOut | None
+
+
+class CreatedManyOut(Output):
+    items: list[CreatedOut]
+    """In the order of the names."""
+    created: int
