@@ -151,6 +151,8 @@ async def _fetch(
                 async for chunk in response.aiter_bytes(_CHUNK):
                     await asyncio.to_thread(file.write, chunk)
                     advance(len(chunk))
+                    if file.tell() > size:
+                        return  # more than there is: the checksum will tell, and nothing fills the disk
         except httpx2.HTTPStatusError as error:
             why = f"the store answered {error.response.status_code}"
             if error.response.status_code in (400, 404):

@@ -181,6 +181,7 @@ def test_a_token_that_holds(changes: dict[str, Any]) -> None:
         ({"iat": NOW.timestamp() - 601}, "not made just now"),
         ({"iat": "absent"}, "not made just now"),
         ({"nbf": NOW.timestamp() + 300}, "nbf does not hold"),
+        ({"sub": "x" * 256}, "more than 255 characters"),
     ],
 )
 def test_a_token_that_does_not_hold(changes: dict[str, Any], why: str) -> None:

@@ -21,6 +21,8 @@ LEEWAY_SECONDS: Final = 60
 """How far the clocks may be apart."""
 FRESH_SECONDS: Final = 600
 """How old a token may be: it was made for a login that has just begun."""
+SUBJECT: Final = 255
+"""Characters of `sub`, at most (OpenID Connect Core 1.0, 2)."""
 _WHY: Final = {
     "iss": "it is from {value}",
     "aud": "it is meant for somebody else",
@@ -58,6 +60,8 @@ def check(
         token.validate(int(now.timestamp()), LEEWAY_SECONDS)
     except ClaimError as error:
         raise BadIdToken(why=_WHY.get(error.claim, "{claim} does not hold").format(**_told(claims, error))) from error
+    if len(str(claims["sub"])) > SUBJECT:
+        raise BadIdToken(why=f"it names somebody in more than {SUBJECT} characters")
     if claims["iat"] < now.timestamp() - FRESH_SECONDS:
         raise BadIdToken(why=_WHY["iat"])
 
