@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from enum import StrEnum
 from functools import cache
-from operator import is_
 from typing import Any, Final, TypeVar
 
 from hytopus.wire.codec import MAX_BYTES
@@ -38,49 +37,61 @@ _FLOAT: Final = 1e15
 
 
 def bounded(message: M) -> M:
-    """The message itself where nothing had to be cut."""
-    kind: Any = message.__class__
-    found = {name: getattr(message, name) for name in _names(kind)}
-    fit = {name: _fit(name, value) for name, value in found.items()}
-    cut = {name: value for name, value in fit.items() if value is not found[name]}
-    return _replaced(message, cut) if cut else message
+    """The message itself where nothing has to be cut, which is nearly always: that is told without making anything."""
+    return message if _all_fits(message) else _cut(message)
 
 
-def _replaced(message: Any, values: Mapping[str, Any]) -> Any:
-    return replace(message, **values)
+def _all_fits(message: Any) -> bool:
+    return all(_fits(getattr(message, name), *limits) for name, *limits in _limits(message.__class__))
+
+
+def _fits(value: Any, text: int, many: int, number: int) -> bool:
+    kind = value.__class__
+    if kind is float:
+        return bool(-_FLOAT <= value <= _FLOAT)
+    if kind is int:
+        return bool(-number <= value <= number)
+    if kind is str:
+        return len(value) <= text and "\0" not in value
+    if kind is tuple:
+        return len(value) <= many and all(_fits(each, text, many, number) for each in value)
+    if value is None or kind is bool or isinstance(value, StrEnum):
+        return True
+    if isinstance(value, Mapping):
+        return len(value) <= many and all(
+            _fits(key, _TEXT, 0, 0) and _fits(each, text, many, number) for key, each in value.items()
+        )
+    return _all_fits(value)
 
 
 @cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def _limits(kind: Any) -> tuple[tuple[str, int, int, int], ...]:
+    """Of each field: characters, elements, and how far a number may be from zero."""
+    return tuple(
+        (name, _TEXTS.get(name, _TEXT), _COUNTS.get(name, _MANY), _LARGEST if name in _LARGE else _NUMBER)
+        for name in (field.name for field in fields(kind))
+    )
 
 
-def _fit(name: str, value: Any) -> Any:
+def _cut(message: Any) -> Any:
+    limits = _limits(message.__class__)
+    return replace(message, **{name: _fit(getattr(message, name), *most) for name, *most in limits})
+
+
+def _fit(value: Any, text: int, many: int, number: int) -> Any:
+    if _fits(value, text, many, number):
+        return value
     match value:
-        case None | bool() | StrEnum():
-            return value
         case str():
-            return _text(value, _TEXTS.get(name, _TEXT))
+            return value.replace("\0", "\ufffd")[:text]
         case int():
-            most = _LARGEST if name in _LARGE else _NUMBER
-            return value if -most <= value <= most else max(-most, min(value, most))
+            return max(-number, min(value, number))
         case float():
-            return value if -_FLOAT <= value <= _FLOAT else 0.0
+            return 0.0
         case tuple():
-            fit = tuple(_fit(name, each) for each in value[: _COUNTS.get(name, _MANY)])
-            return value if len(fit) == len(value) and all(map(is_, fit, value)) else fit
+            return tuple(_fit(each, text, many, number) for each in value[:many])
         case Mapping():
-            return _mapping(name, value)
+            kept = list(value.items())[:many]
+            return {_fit(key, _TEXT, 0, 0): _fit(each, text, many, number) for key, each in kept}
         case _:
-            return bounded(value)
-
-
-def _text(value: str, most: int) -> str:
-    plain = value.replace("\0", "\ufffd") if "\0" in value else value
-    return plain if len(plain) <= most else plain[:most]
-
-
-def _mapping(name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
-    most = _COUNTS.get(name, _MANY)
-    fit = {_text(key, _TEXT): _fit(name, each) for key, each in list(value.items())[:most]}
-    return value if fit == value else fit
+            return _cut(value)
