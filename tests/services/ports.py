@@ -29,6 +29,14 @@ def free_ports(count: int) -> list[int]:
     return [free_port() for _ in range(count)]
 
 
+def free_row(count: int) -> int:
+    """The first of so many free ports that follow each other."""
+    while True:
+        first = random.choice(RANGE)
+        if all(_claim(port) and _is_free(port) for port in range(first, first + count)):
+            return first
+
+
 def _claim(port: int) -> bool:
     if port in _claims:
         return False

@@ -43,6 +43,15 @@ class Process:
         """SIGTERM, and the exit code; SIGKILL where that does not end it in time."""
         return self._end(signal.SIGTERM, timeout)
 
+    def interrupt(self, timeout: float = 30) -> int:
+        """Ctrl-C, and the exit code."""
+        return self._end(signal.SIGINT, timeout)
+
+    def wait(self, timeout: float = 30) -> int:
+        """The exit code of one that ends by itself."""
+        assert self._process is not None
+        return self._process.wait(timeout)
+
     def tail(self, lines: int = 40) -> str:
         """The end of its log, for messages of failed tests."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""

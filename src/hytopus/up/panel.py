@@ -15,6 +15,8 @@ from hytopus.brain.panel.bundle import checkout
 from hytopus.up.service import Say, tail
 
 _MAKE: Final = ("make", "--no-print-directory", "panel")
+_GRACE: Final = 5.0
+"""Seconds that a build which is given up has for ending by itself."""
 
 
 @asynccontextmanager
@@ -69,6 +71,19 @@ async def _make(place: Path, log: Path, *options: str) -> int:
         return await process.wait()
     finally:
         if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+            await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Gently, then for good: nothing of its group may still write into the checkout, or keep Ctrl-C waiting."""
+    _signal(process.pid, signal.SIGTERM)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GRACE):
             await process.wait()
+    _signal(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)

@@ -53,6 +53,17 @@ async def test_leaving_early_ends_the_build_with_all_its_processes(checkout: Pat
     await eventually(lambda: _ended(pid.read_text().strip()))
 
 
+async def test_a_build_that_does_not_care_is_ended_all_the_same(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hytopus.up.panel._GRACE", 0.2)
+    _recipe(checkout, "@(trap '' TERM; sleep 600 & echo $$! > pid; wait)")
+    pid = checkout / "pid"
+    async with building(tmp_path / "logs", lambda text: None, checkout):
+        await eventually(lambda: pid.exists() and pid.read_text().strip() != "")
+    await eventually(lambda: _ended(pid.read_text().strip()))
+
+
 def _ended(pid: str) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"

@@ -16,6 +16,7 @@ export function usePlacementText() {
     const possible = nodes.filter(each => each.feasible).length
     if (possible) return t('placement.possible', { count: possible, all: nodes.length })
     const failing = countBy(nodes, each => each.checks.find(check => !check.ok)?.check ?? '')
+    if (nodes.length === 1) return t('placement.onlyOne', { why: t(`placement.lacks.${Object.keys(failing)[0]}`) })
     const listed = Object.entries(failing).map(([check, count]) => `${count} ${t(`placement.lacks.${check}`)}`).join(', ')
     return t('placement.impossible', { all: nodes.length, listed })
   }

@@ -42,7 +42,7 @@ _COUNTED: Final = {
     "memory_mb": "short of memory",
     "cpus": "short of processors",
     "disk_mb": "short of disk",
-    "ports": "without the ports",
+    "ports": "without enough free ports",
 }
 
 
@@ -77,6 +77,8 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     possible = sum(verdict.feasible for verdict in verdicts)
     if possible:
         return f"{possible} of {len(verdicts)} nodes can take it."
+    if len(verdicts) == 1 and (failing := verdicts[0].failing):
+        return f"The only node cannot take it: it is {_COUNTED[failing.name]}."
     reasons = Counter(verdict.failing.name for verdict in verdicts if verdict.failing)
     listed = ", ".join(f"{count} {_COUNTED[name]}" for name, count in reasons.most_common())
     return f"None of {len(verdicts)} nodes can take it: {listed}."

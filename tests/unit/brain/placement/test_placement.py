@@ -215,6 +215,7 @@ def test_a_port_that_cannot_be_had_is_named(room: Room, number: int | None, said
 def test_a_summary_counts_reasons() -> None:
     nodes = [Room("a", cordoned=True), Room("b", cordoned=True), Room("c", state="offline")]
     assert summary(explain(Demand("i"), nodes)) == "None of 3 nodes can take it: 2 cordoned, 1 not online."
+    assert summary(explain(Demand("i"), nodes[:1])) == "The only node cannot take it: it is cordoned."
     assert summary([]) == "No node has joined yet."
 
 
