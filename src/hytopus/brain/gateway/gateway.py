@@ -11,7 +11,7 @@ from hytopus.brain.crashes.settings import CrashSettings
 from hytopus.brain.db.engine import Database
 from hytopus.brain.gateway.registry import Sessions
 from hytopus.brain.gateway.relay import Relay
-from hytopus.brain.gateway.rounds import REPORTS, look_together, take_in
+from hytopus.brain.gateway.rounds import REPORTS, look_together, placed_on, take_in
 from hytopus.brain.gateway.signing import Signer
 from hytopus.brain.nodes.presence import Presence
 from hytopus.kit.clock import Clock
@@ -55,6 +55,8 @@ class Gateway:
         self.signer = Signer(store, clock)
         self.look = Together(partial(look_together, database), resting=clock)
         """What a node must do now; for many nodes at once when many have to look."""
+        self.placed_on = Together(partial(placed_on, database), resting=clock)
+        """The instances that are placed on a node."""
         self.take_in = Together(partial(take_in, database, clock), most=REPORTS, resting=clock)
         """A node's reports; those of many nodes in one transaction when many have some."""
         self.brain_id = brain_id

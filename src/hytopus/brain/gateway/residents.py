@@ -6,15 +6,11 @@ from time to time because instances leave.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any, Final
 
-from sqlalchemy import bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from hytopus.brain.db.engine import Database
-from hytopus.brain.instances.models import Instance
-from hytopus.brain.instances.states import State
 from hytopus.kit.clock import Clock
 from hytopus.kit.logs import get_logger
 from hytopus.wire.deadline import within
@@ -27,14 +23,15 @@ PATIENCE_S: Final = 2.0
 
 log = get_logger(__name__)
 
-_MINE: Final = select(Instance.id).where(Instance.node_id == bindparam("node"), Instance.state != State.DESTROYED)
+PlacedOn = Callable[[str], Coroutine[Any, Any, frozenset[str]]]
+"""The ids of the instances that are placed on a node."""
 
 
 class Residents:
     """Those of one session's node."""
 
-    def __init__(self, node_id: str, database: Database, clock: Clock) -> None:
-        self._node_id, self._database, self._clock = node_id, database, clock
+    def __init__(self, node_id: str, placed_on: PlacedOn, clock: Clock) -> None:
+        self._node_id, self._placed_on, self._clock = node_id, placed_on, clock
         self._own: frozenset[str] = frozenset()
         self._strange: frozenset[str] = frozenset()
         self._looked = float("-inf")
@@ -57,10 +54,6 @@ class Residents:
         """A database that is away must not end a session whose node is well: then all stays as it was known."""
         self._looked = self._clock.monotonic()
         try:
-            self._own = await within(self._clock, PATIENCE_S, self._placed())
+            self._own = await within(self._clock, PATIENCE_S, self._placed_on(self._node_id))
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             log.info("the instances of a node could not be looked up", node=self._node_id, why=type(error).__name__)
-
-    async def _placed(self) -> frozenset[str]:
-        async with self._database.read() as reading:
-            return frozenset(await reading.scalars(_MINE, {"node": self._node_id}))

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from sqlalchemy.exc import DBAPIError
+
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.assignments import commands_for
 from hytopus.brain.instances.observe import observe_together
+from hytopus.brain.instances.queries import instances_of
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.sessions import with_session
 from hytopus.errors import HytopusError
@@ -31,7 +34,7 @@ async def look_together(database: Database, node_ids: Sequence[str]) -> Sequence
     """For each of these nodes; None for all where something is wrong with one, and each has to look for itself."""
     try:
         return await look(database, node_ids)
-    except HytopusError:
+    except (HytopusError, DBAPIError):
         return [None] * len(node_ids)
 
 
@@ -40,6 +43,13 @@ async def look(database: Database, node_ids: Sequence[str]) -> list[Look]:
         found = await with_session(session, set(node_ids))
         commands = await commands_for(session, [node for node, _ in found.values()])
     return [(*found.get(node_id, (None, None)), commands.get(node_id, [])) for node_id in node_ids]
+
+
+async def placed_on(database: Database, node_ids: Sequence[str]) -> list[frozenset[str]]:
+    """The instances that are placed on each of these nodes."""
+    async with database.read() as session:
+        found = await instances_of(session, node_ids)
+    return [frozenset(found.get(node_id, ())) for node_id in node_ids]
 
 
 async def take_in(database: Database, clock: Clock, batch: Sequence[Reports]) -> list[bool]:
@@ -51,5 +61,5 @@ async def take_in(database: Database, clock: Clock, batch: Sequence[Reports]) ->
     try:
         async with database.write() as session:
             return await observe_together(session, batch, at=clock.now())
-    except HytopusError:
+    except (HytopusError, DBAPIError):
         return [False] * len(batch)

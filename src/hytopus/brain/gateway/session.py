@@ -179,7 +179,7 @@ class _Session:
         self._reports = ReportWriter(live, gateway)
         self._pusher = Pusher(live, gateway)
         self._crashes = CrashDesk(live, gateway)
-        self._residents = Residents(live.node_id, gateway.database, gateway.clock)
+        self._residents = Residents(live.node_id, gateway.placed_on, gateway.clock)
         self._warned: set[str] = set()
         self._heard = gateway.clock.monotonic()
         self._told = float("-inf")

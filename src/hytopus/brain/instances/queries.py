@@ -18,6 +18,9 @@ _LOCKED: Final = select(Instance).where(Instance.id == bindparam("id")).with_for
 _ALL: Final = select(Instance).where(Instance.id.in_(bindparam("ids", expanding=True))).order_by(Instance.id)
 _LOCKED_ALL: Final = _ALL.with_for_update()
 _FREE: Final = _ALL.with_for_update(skip_locked=True)
+_PLACED: Final = select(Instance.node_id, Instance.id).where(
+    Instance.node_id.in_(bindparam("nodes", expanding=True)), Instance.state != State.DESTROYED
+)
 _FIRST_PORTS: Final = (
     select(PortLease.instance_id, PortLease.port)
     .join(Instance, Instance.id == PortLease.instance_id)
@@ -44,6 +47,14 @@ async def locked_all(
     """
     rows = await session.scalars(_LOCKED_ALL if waiting else _FREE, {"ids": list(instance_ids)})
     return {instance.id: instance for instance in rows}
+
+
+async def instances_of(session: AsyncSession, node_ids: Collection[str]) -> dict[str, set[str]]:
+    """Ids of the instances that are placed on each of these nodes, destroyed ones left out."""
+    found: dict[str, set[str]] = {}
+    for node_id, instance_id in await session.execute(_PLACED, {"nodes": list(node_ids)}):
+        found.setdefault(str(node_id), set()).add(instance_id)
+    return found
 
 
 async def find(session: AsyncSession, reference: str, *, lock: bool = False) -> Instance:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from sqlalchemy import text
 
 from hytopus.brain.db.engine import Database
 from hytopus.brain.gateway.residents import AGAIN_S, AGED_S, Residents
+from hytopus.brain.gateway.rounds import placed_on
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import State
+from hytopus.kit.together import Together
 from hytopus.wire.messages import InstanceUsage
 from tests.harness.clock import ManualClock
 from tests.harness.factories import add, make_node, on_node
@@ -30,7 +34,7 @@ async def heard(residents: Residents, *ids: str) -> list[str]:
 
 
 async def test_what_is_new_is_looked_up_but_not_all_the_time(sqlite: Database, clock: ManualClock) -> None:
-    residents = Residents("n1", sqlite, clock)
+    residents = Residents("n1", Together(partial(placed_on, sqlite)), clock)
     assert await heard(residents, "a", "a", "b") == ["a"]
     async with sqlite.write() as session:
         (await session.get_one(Instance, "a")).node_id = None
@@ -41,7 +45,7 @@ async def test_what_is_new_is_looked_up_but_not_all_the_time(sqlite: Database, c
 
 
 async def test_what_has_left_is_noticed_in_time(sqlite: Database, clock: ManualClock) -> None:
-    residents = Residents("n1", sqlite, clock)
+    residents = Residents("n1", Together(partial(placed_on, sqlite)), clock)
     assert await heard(residents, "a") == ["a"]
     async with sqlite.write() as session:
         (await session.get_one(Instance, "a")).node_id = None
@@ -50,7 +54,7 @@ async def test_what_has_left_is_noticed_in_time(sqlite: Database, clock: ManualC
 
 
 async def test_a_database_that_is_away_changes_nothing(sqlite: Database, clock: ManualClock) -> None:
-    residents = Residents("n1", sqlite, clock)
+    residents = Residents("n1", Together(partial(placed_on, sqlite)), clock)
     assert await heard(residents, "a") == ["a"]
     async with sqlite.write() as session:
         await session.execute(text("ALTER TABLE instances RENAME TO gone"))
