@@ -75,6 +75,20 @@ async def _names(client: httpx2.AsyncClient, path: str) -> list[str]:
     return [each["name"] for each in (await client.get(path)).json()["items"]]
 
 
+async def test_a_name_that_is_none_is_answered_with_names_one_may_know(api: Api) -> None:
+    eva, admin = await _user(api.world), api.world.acting(Role.ADMIN)
+    for client, path, near in (
+        (admin, "/instances/loby-us", "lobby-us, lobby-eu"),
+        (eva, "/instances/loby-us", "lobby-eu"),
+        (admin, "/nodes/nemoo", "nemo"),
+    ):
+        answer = await client.get(path)
+        assert answer.status_code == 404
+        assert answer.json()["detail"].endswith(f"; the nearest are {near}."), answer.text
+    for path in ("/nodes/nemoo", "/nodes/%25", "/instances/_obby-eu", f"/instances/{'l' * 3000}"):
+        assert "nearest" not in (await eva.get(path)).json()["detail"]
+
+
 async def test_lists_show_the_part_only(api: Api) -> None:
     eva = await _user(api.world)
     assert await _names(eva, "/instances") == ["lobby-eu"]

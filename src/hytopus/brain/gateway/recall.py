@@ -42,7 +42,7 @@ async def welcome_back(session: AsyncSession, peer: Peer, message: RegisterNode,
     if node is None and peer.identity is not None:
         node = await readmit(session, peer.node_id, peer.identity.name or message.facts.hostname, at=at)
     if node is None:
-        raise NodeNotFound(node=peer.node_id)
+        raise NodeNotFound(node=peer.node_id, hint="")
     await register(session, node, message, at=at)
     return node
 

@@ -10,7 +10,7 @@ from hytopus.errors import HytopusError
 class InstanceNotFound(HytopusError):
     code: ClassVar[str] = "instance_not_found"
     status: ClassVar[int] = 404
-    template: ClassVar[str] = "There is no instance {instance!r}."
+    template: ClassVar[str] = "There is no instance {instance!r}{hint}."
     remedy: ClassVar[str] = "`hytopus instance list` shows those there are."
 
 

@@ -32,7 +32,7 @@ async def register_node(session: AsyncSession, node_id: str, message: RegisterNo
     """
     node = await get_node(session, node_id, lock=True)
     if node is None:
-        raise NodeNotFound(node=node_id)
+        raise NodeNotFound(node=node_id, hint="")
     await register(session, node, message, at=at)
     held = {report.instance_id: report for report in message.inventory if report.restored}
     ours = await _instances_of(session, node_id)

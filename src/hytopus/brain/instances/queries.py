@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import Integer, bindparam, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hytopus.brain.db.nearest import as_hint, nearest
 from hytopus.brain.db.scope import EVERYTHING
 from hytopus.brain.instances.errors import InstanceNotFound
 from hytopus.brain.instances.models import Instance, PortLease
@@ -58,12 +59,13 @@ async def instances_of(session: AsyncSession, node_ids: Collection[str]) -> dict
 
 
 async def find(session: AsyncSession, reference: str, *, lock: bool = False) -> Instance:
-    """By id (also one that is destroyed) or by name; raises `InstanceNotFound`."""
+    """By id (also one that is destroyed) or by name; raises `InstanceNotFound`, with the nearest names."""
     named = (Instance.name == reference) & (Instance.state != State.DESTROYED)
     wanted = select(Instance).where(or_(Instance.id == reference, named)).order_by(Instance.name == reference).limit(1)
     instance: Instance | None = await session.scalar(wanted.with_for_update() if lock else wanted)
     if instance is None:
-        raise InstanceNotFound(instance=reference)
+        near = await nearest(session, Instance.name, reference, Instance.state != State.DESTROYED)
+        raise InstanceNotFound(instance=reference, hint=as_hint(near))
     return instance
 
 

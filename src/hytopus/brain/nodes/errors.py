@@ -10,7 +10,7 @@ from hytopus.errors import HytopusError
 class NodeNotFound(HytopusError):
     code: ClassVar[str] = "node_not_found"
     status: ClassVar[int] = 404
-    template: ClassVar[str] = "There is no node {node!r}."
+    template: ClassVar[str] = "There is no node {node!r}{hint}."
     remedy: ClassVar[str] = "`hytopus node list` shows the nodes that have joined."
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Select, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from hytopus.brain.db.nearest import as_hint, nearest
 from hytopus.brain.db.scope import EVERYTHING
 from hytopus.brain.nodes.errors import NodeNotFound
 from hytopus.brain.nodes.models import Node
@@ -28,11 +29,11 @@ async def get(session: AsyncSession, node_id: str, *, lock: bool = False) -> Nod
 
 
 async def find(session: AsyncSession, reference: str, *, lock: bool = False) -> Node:
-    """By id or name; raises `NodeNotFound`."""
+    """By id or name; raises `NodeNotFound`, with the nearest names."""
     wanted = select(Node).where(or_(Node.id == reference, Node.name == reference)).order_by(Node.name == reference)
     node: Node | None = await session.scalar(_locked(wanted.limit(1), lock))
     if node is None:
-        raise NodeNotFound(node=reference)
+        raise NodeNotFound(node=reference, hint=as_hint(await nearest(session, Node.name, reference)))
     return node
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Final
 
 from sqlalchemy import Select, bindparam, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hytopus.brain.db.nearest import as_hint, nearest
 from hytopus.brain.templates.errors import TemplateNotFound, TemplateVersionNotFound, UploadNotFound
 from hytopus.brain.templates.models import Template, TemplateTag, TemplateVersion, Upload
 from hytopus.layers.reference import LayerReference
@@ -156,7 +156,5 @@ async def _nothing(
 
 
 async def _no_template(session: AsyncSession, template_id: str) -> TemplateNotFound:
-    known = list(await session.scalars(select(Template.id)))
-    near = get_close_matches(template_id, known, n=3)
-    hint = f"; the nearest are {', '.join(near)}" if near else ""
-    return TemplateNotFound(template_id=template_id, hint=hint, near=near)
+    near = await nearest(session, Template.id, template_id)
+    return TemplateNotFound(template_id=template_id, hint=as_hint(near), near=near)
