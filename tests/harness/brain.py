@@ -64,7 +64,7 @@ class Brain:
         return await schedule(self.database, self.presence, self.outlook, clock=self.clock, settings=self.settings)
 
     async def reconcile(self, instance: Instance) -> float | None:
-        look = looking(self.database, self.clock)
+        look = looking(self.database)
         return await reconcile(
             self.database, instance.id, look, clock=self.clock, settings=self.settings, fences=self.fences
         )

@@ -39,6 +39,7 @@ from hytopus.brain.instances.reach import narrowed
 from hytopus.brain.templates.queries import Usage
 from hytopus.errors import HytopusError
 from hytopus.kit.clock import Clock
+from hytopus.kit.rush import Rush
 from hytopus.storage.base import ObjectStore
 
 MAX_BODY_BYTES: Final = 4 << 20
@@ -123,7 +124,9 @@ def _fill_state(app: FastAPI, parts: Parts, table: Mapping[tuple[str, str], Role
         on_refusal=audit.on_refusal,
     )
     app.state.tokens = open_tokens(parts.database)
-    app.state.joint_creation = open_joint_creation(parts.database, parts.games, parts.clock)
+    app.state.joint_creation = open_joint_creation(
+        parts.database, parts.games, parts.clock, parts.extra.get("rush") or Rush(parts.clock)
+    )
     app.state.oidc = parts.oidc
     app.state.account_settings = parts.accounts
     app.state.passwords = parts.passwords

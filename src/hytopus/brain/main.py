@@ -249,7 +249,13 @@ async def _gateway(
         peers = Peers(authority)
         try:
             reach = Reach(gateway, peers)
-            yield {"presence": presence, "authority": authority, "gateway": gateway, "reach": reach}
+            yield {
+                "presence": presence,
+                "authority": authority,
+                "gateway": gateway,
+                "reach": reach,
+                "rush": gateway.rush,
+            }
         finally:
             await peers.close()
 

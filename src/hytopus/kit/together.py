@@ -1,8 +1,8 @@
 """Doing at once what many ask for: who comes while a round is under way is part of the next one.
 
 A round begins after everybody in it has asked, so each gets what was true after asking. Nobody waits for company: one
-who comes alone is a round. Where rounds rest, each is followed by a pause as long as itself: when much else is to be
-done, rounds take longer, rest longer, and get more done.
+who comes alone is a round. Rounds that give way rest after each other while there is a rush: they get more done at
+once, and leave the time to what people wait for.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from hytopus.kit.clock import Clock
+from hytopus.kit.rush import Rush
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MOST: Final = 64
-REST_S: Final = 0.1
-"""No pause is longer."""
 
 
 class Together(Generic[Item, Result]):
@@ -33,9 +31,9 @@ class Together(Generic[Item, Result]):
         work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
         *,
         most: int = MOST,
-        resting: Clock | None = None,
+        gives_way: Rush | None = None,
     ) -> None:
-        self._work, self._most, self._clock = work, most, resting
+        self._work, self._most, self._rush = work, most, gives_way
         self._turn = asyncio.Lock()
         self._rested = 0.0
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
@@ -54,12 +52,12 @@ class Together(Generic[Item, Result]):
         return asked.result()
 
     async def _rest(self) -> None:
-        if self._clock is not None and (left := self._rested - self._clock.monotonic()) > 0:
-            await self._clock.sleep(left)
+        if self._rush is not None:
+            await self._rush.wait_until(self._rested)
 
     async def _round(self) -> None:
         entries = self._take()
-        began = 0.0 if self._clock is None else self._clock.monotonic()
+        began = 0.0 if self._rush is None else self._rush.now()
         try:
             results = await self._work([item for item, _ in entries])
         except Exception as error:  # noqa: BLE001 - raised by everybody who has asked
@@ -73,9 +71,8 @@ class Together(Generic[Item, Result]):
                 if not asked.done():
                     asked.set_result(result)
         finally:
-            if self._clock is not None:
-                now = self._clock.monotonic()
-                self._rested = now + min(now - began, REST_S)
+            if self._rush is not None:
+                self._rested = self._rush.pause_after(began)
 
     def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         """Those whose turn it is; whoever was cancelled meanwhile is left out."""

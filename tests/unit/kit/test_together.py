@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from hytopus.kit.rush import MANY, Rush
 from hytopus.kit.together import Together
 from tests.harness.clock import ManualClock
 
@@ -104,22 +105,36 @@ async def test_one_who_is_cancelled_while_he_waits_is_left_out() -> None:
     assert work.rounds == [[1], [3]]
 
 
-async def test_rounds_rest_as_long_as_they_took_and_gather_meanwhile() -> None:
+async def test_rounds_that_give_way_rest_in_a_rush_and_gather_meanwhile() -> None:
     clock, work = ManualClock(), Work()
-    together = Together(work, resting=clock)
+    rush = Rush(clock)
+    together = Together(work, gives_way=rush)
     first = asyncio.create_task(together(1))
     await _settle()
+    rush.note(MANY)
     await clock.advance(0.05)
     work.allow(2)
     assert await first == 2
     asked = [asyncio.create_task(together(number)) for number in (2, 3)]
     await _settle()
     asked.append(asyncio.create_task(together(4)))
-    await _settle()
+    await clock.advance(0.14)
     assert work.rounds == [[1]]
-    await clock.advance(0.05)
+    await clock.advance(0.02)
     assert await asyncio.gather(*asked) == [4, 6, 8]
     assert work.rounds == [[1], [2, 3, 4]]
+
+
+async def test_without_a_rush_nobody_rests() -> None:
+    clock, work = ManualClock(), Work()
+    rush = Rush(clock)
+    together = Together(work, gives_way=rush)
+    rush.note(MANY - 1)
+    first = asyncio.create_task(together(1))
+    await _settle()
+    await clock.advance(0.05)
+    work.allow(2)
+    assert [await first, await together(2)] == [2, 4]
 
 
 async def test_an_error_is_raised_where_it_was_asked_for() -> None:

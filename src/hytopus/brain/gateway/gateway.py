@@ -15,6 +15,7 @@ from hytopus.brain.gateway.rounds import REPORTS, look_together, placed_on, take
 from hytopus.brain.gateway.signing import Signer
 from hytopus.brain.nodes.presence import Presence
 from hytopus.kit.clock import Clock
+from hytopus.kit.rush import Rush
 from hytopus.kit.together import Together
 from hytopus.storage.base import ObjectStore
 
@@ -52,12 +53,14 @@ class Gateway:
         """None where nobody has a certificate."""
         self.presence = presence
         self.clock = clock
+        self.rush = Rush(clock)
+        """What sessions do gives way to it."""
         self.signer = Signer(store, clock)
-        self.look = Together(partial(look_together, database), resting=clock)
+        self.look = Together(partial(look_together, database), gives_way=self.rush)
         """What a node must do now; for many nodes at once when many have to look."""
-        self.placed_on = Together(partial(placed_on, database), resting=clock)
+        self.placed_on = Together(partial(placed_on, database), gives_way=self.rush)
         """The instances that are placed on a node."""
-        self.take_in = Together(partial(take_in, database, clock), most=REPORTS, resting=clock)
+        self.take_in = Together(partial(take_in, database, clock), most=REPORTS, gives_way=self.rush)
         """A node's reports; those of many nodes in one transaction when many have some."""
         self.brain_id = brain_id
         self.sessions = Sessions(clock)

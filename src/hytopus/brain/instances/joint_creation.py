@@ -29,6 +29,7 @@ from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.errors import HytopusError
 from hytopus.kit.clock import Clock
 from hytopus.kit.ids import is_name
+from hytopus.kit.rush import Rush
 from hytopus.kit.together import Together
 
 STATUS: Final = 202
@@ -49,11 +50,14 @@ JointCreation = Together[Asked, bytes | None]
 """Gives the answer's body; None: this one is to be done by itself, which also tells what is wrong with it."""
 
 
-def open_joint_creation(database: Database, games: Catalogue, clock: Clock) -> JointCreation:
-    return Together(partial(_create, database, games, clock), most=_MOST)
+def open_joint_creation(database: Database, games: Catalogue, clock: Clock, rush: Rush) -> JointCreation:
+    return Together(partial(_create, database, games, clock, rush), most=_MOST)
 
 
-async def _create(database: Database, games: Catalogue, clock: Clock, asked: Sequence[Asked]) -> Sequence[bytes | None]:
+async def _create(
+    database: Database, games: Catalogue, clock: Clock, rush: Rush, asked: Sequence[Asked]
+) -> Sequence[bytes | None]:
+    rush.note(len(asked))
     try:
         async with database.write() as session:
             answers = await _create_plain(session, games, clock, asked)

@@ -48,7 +48,7 @@ async def run_loops(
 
 def instance_controller(database: Database, clock: Clock, settings: InstanceSettings) -> Controller[str]:
     """One key for each instance."""
-    fences, look = Fences(clock), looking(database, clock)
+    fences, look = Fences(clock), looking(database)
 
     async def itself(instance_id: Any) -> Iterable[str]:
         return (str(instance_id),)

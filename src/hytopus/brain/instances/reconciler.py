@@ -65,9 +65,9 @@ _LOOK: Final = (
 Look = Callable[[str], Awaitable[tuple[Instance, Node | None] | None]]
 
 
-def looking(database: Database, clock: Clock) -> Look:
+def looking(database: Database) -> Look:
     """Looks at an instance and its node; at many in one statement when many are to be looked at."""
-    return Together(partial(_look, database), resting=clock)
+    return Together(partial(_look, database))
 
 
 async def reconcile(
