@@ -25,6 +25,7 @@ const instances: InstanceSummary[] = Array.from({ length: COUNT }, (_, index) =>
   players: index % 7,
   started_at: now(),
   created_at: now(),
+  disk_over_since: null,
   problem: null,
 }))
 const streams = new Set<ServerResponse>()

@@ -136,7 +136,7 @@ export type AuthoritiesOut = {
     /**
      * Waiting
      */
-    waiting: Array<HytopusBrainAuthorityRotationApiWaitingOut>;
+    waiting: Array<LeftBehindOut>;
 };
 
 /**
@@ -420,9 +420,55 @@ export type BrokenOut = {
      */
     cause: string;
     /**
+     * Code
+     */
+    code: 'link' | 'content';
+    /**
      * Id
      */
     id: number;
+};
+
+/**
+ * CacheOut
+ */
+export type CacheOut = {
+    /**
+     * Templates
+     */
+    templates: Array<CachedOut>;
+};
+
+/**
+ * CachedOut
+ *
+ * A template version that a node has unpacked.
+ */
+export type CachedOut = {
+    /**
+     * Bytes
+     */
+    bytes: number;
+    /**
+     * Fetched At
+     */
+    fetched_at: string;
+    /**
+     * Files
+     */
+    files: number;
+    /**
+     * In Use
+     */
+    in_use?: boolean;
+    /**
+     * Template Id
+     */
+    template_id: string;
+    /**
+     * Version
+     */
+    version: string;
 };
 
 /**
@@ -953,6 +999,94 @@ export type CreateInstance = {
 };
 
 /**
+ * CreateInstances
+ *
+ * Like instances, which differ in nothing but their names.
+ */
+export type CreateInstances = {
+    /**
+     * Autostart
+     */
+    autostart?: boolean;
+    /**
+     * Cpus
+     */
+    cpus?: number | null;
+    /**
+     * Dev
+     */
+    dev?: boolean;
+    /**
+     * Disk Mb
+     */
+    disk_mb?: number | null;
+    /**
+     * Environment
+     */
+    environment?: string | null;
+    /**
+     * Game
+     */
+    game?: string | null;
+    /**
+     * Layers
+     */
+    layers: Array<string>;
+    /**
+     * Lease S
+     */
+    lease_s?: number | null;
+    /**
+     * Memory Mb
+     */
+    memory_mb?: number | null;
+    /**
+     * Metadata
+     */
+    metadata?: {
+        [key: string]: unknown;
+    };
+    /**
+     * Names
+     */
+    names: Array<string>;
+    /**
+     * Node
+     */
+    node?: string | null;
+    on_node_loss?: OnNodeLoss | null;
+    /**
+     * Persistent
+     */
+    persistent?: boolean | null;
+    /**
+     * Ports
+     */
+    ports?: {
+        [key: string]: number;
+    };
+    /**
+     * Region
+     */
+    region?: string | null;
+    /**
+     * Replace After S
+     */
+    replace_after_s?: number | null;
+    restart_policy?: RestartChoice | null;
+    /**
+     * Tags
+     */
+    tags?: Array<string>;
+    /**
+     * Variables
+     */
+    variables?: {
+        [key: string]: unknown | string;
+    };
+};
+
+/**
  * CreateJoinToken
  */
 export type CreateJoinToken = {
@@ -996,6 +1130,34 @@ export type CreateUser = {
     name: string;
     role?: Role;
     scope?: ScopeIn;
+};
+
+/**
+ * CreatedManyOut
+ */
+export type CreatedManyOut = {
+    /**
+     * Created
+     */
+    created: number;
+    /**
+     * Items
+     */
+    items: Array<CreatedOut>;
+};
+
+/**
+ * CreatedOut
+ *
+ * What became of one of the names: the instance, or why there is none.
+ */
+export type CreatedOut = {
+    instance: InstanceSummary | null;
+    /**
+     * Name
+     */
+    name: string;
+    problem: ProblemOut | null;
 };
 
 /**
@@ -1424,6 +1586,10 @@ export type Explanation = {
  */
 export type FieldError = {
     /**
+     * Code
+     */
+    code?: string;
+    /**
      * Field
      */
     field: string;
@@ -1431,6 +1597,12 @@ export type FieldError = {
      * Message
      */
     message: string;
+    /**
+     * Params
+     */
+    params?: {
+        [key: string]: unknown;
+    };
 };
 
 /**
@@ -1597,6 +1769,12 @@ export type FindingOut = {
      * Link
      */
     link: string;
+    /**
+     * Params
+     */
+    params: {
+        [key: string]: unknown;
+    };
     /**
      * Remedy
      */
@@ -1918,7 +2096,7 @@ export type InstanceOut = {
     variables: {
         [key: string]: string;
     };
-    waiting: HytopusBrainInstancesSchemasPartsWaitingOut | null;
+    waiting: WaitingOut | null;
     wanted: Wanted;
 };
 
@@ -1936,6 +2114,10 @@ export type InstanceSummary = {
      * Created At
      */
     created_at: string;
+    /**
+     * Disk Over Since
+     */
+    disk_over_since: string | null;
     /**
      * Game
      */
@@ -2043,6 +2225,28 @@ export type LayerOut = {
      * Version
      */
     version: string;
+};
+
+/**
+ * LeftBehindOut
+ */
+export type LeftBehindOut = {
+    /**
+     * Code
+     */
+    code: 'unbelieving' | 'unrenewed';
+    /**
+     * Node
+     */
+    node: string;
+    /**
+     * Node Id
+     */
+    node_id: string;
+    /**
+     * Why
+     */
+    why: string;
 };
 
 /**
@@ -3978,6 +4182,20 @@ export type VersionOut = {
 };
 
 /**
+ * WaitingOut
+ */
+export type WaitingOut = {
+    /**
+     * Since
+     */
+    since: string;
+    /**
+     * Summary
+     */
+    summary: string;
+};
+
+/**
  * Wanted
  *
  * The intent.
@@ -3996,38 +4214,6 @@ export type WriteFile = {
      * Text
      */
     text: string;
-};
-
-/**
- * WaitingOut
- */
-export type HytopusBrainAuthorityRotationApiWaitingOut = {
-    /**
-     * Node
-     */
-    node: string;
-    /**
-     * Node Id
-     */
-    node_id: string;
-    /**
-     * Why
-     */
-    why: string;
-};
-
-/**
- * WaitingOut
- */
-export type HytopusBrainInstancesSchemasPartsWaitingOut = {
-    /**
-     * Since
-     */
-    since: string;
-    /**
-     * Summary
-     */
-    summary: string;
 };
 
 /**
@@ -4100,6 +4286,14 @@ export type ShowSecondFactorWritable = {
 
 export type ListAuditData = {
     body?: never;
+    headers?: {
+        /**
+         * Last-Event-Id
+         *
+         * The same, as browsers send it.
+         */
+        'last-event-id'?: string | null;
+    };
     path?: never;
     query?: {
         /**
@@ -4125,6 +4319,12 @@ export type ListAuditData = {
          */
         since?: string | null;
         /**
+         * After
+         *
+         * Live feed: begin after this record.
+         */
+        after?: number | null;
+        /**
          * Limit
          *
          * Most items on one page.
@@ -4142,7 +4342,7 @@ export type ListAuditData = {
 
 export type ListAuditErrors = {
     /**
-     * `bad_cursor`
+     * `bad_cursor`, `bad_event_id`
      */
     422: Problem;
 };
@@ -4989,6 +5189,47 @@ export type CreateInstanceResponses = {
 };
 
 export type CreateInstanceResponse = CreateInstanceResponses[keyof CreateInstanceResponses];
+
+export type CreateInstancesData = {
+    body: CreateInstances;
+    headers?: {
+        /**
+         * Idempotency-Key
+         *
+         * The same key with the same body gets the first response again, for 24 hours.
+         */
+        'idempotency-key'?: string | null;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/instances/batch';
+};
+
+export type CreateInstancesErrors = {
+    /**
+     * `node_not_found`, `template_not_found`, `template_version_not_found`, `game_not_found`
+     */
+    404: Problem;
+    /**
+     * `names_taken_meanwhile`
+     */
+    409: Problem;
+    /**
+     * `unknown_port`, `port_asked_twice`, `port_outside_pools`, `bad_layer_reference`, `game_missing`, `undeclared_variable`, `missing_variable`, `reserved_variable`
+     */
+    422: Problem;
+};
+
+export type CreateInstancesError = CreateInstancesErrors[keyof CreateInstancesErrors];
+
+export type CreateInstancesResponses = {
+    /**
+     * Successful Response
+     */
+    202: CreatedManyOut;
+};
+
+export type CreateInstancesResponse = CreateInstancesResponses[keyof CreateInstancesResponses];
 
 export type PreviewInstanceData = {
     body: PreviewInstance;
@@ -6830,9 +7071,9 @@ export type ChangeNodeErrors = {
      */
     409: Problem;
     /**
-     * Validation Error
+     * `bad_node_name`
      */
-    422: HttpValidationError;
+    422: Problem;
 };
 
 export type ChangeNodeError = ChangeNodeErrors[keyof ChangeNodeErrors];
@@ -6845,6 +7086,40 @@ export type ChangeNodeResponses = {
 };
 
 export type ChangeNodeResponse = ChangeNodeResponses[keyof ChangeNodeResponses];
+
+export type GetNodeCacheData = {
+    body?: never;
+    path: {
+        /**
+         * Node
+         */
+        node: string;
+    };
+    query?: never;
+    url: '/api/v1/nodes/{node}/cache';
+};
+
+export type GetNodeCacheErrors = {
+    /**
+     * `node_not_found`
+     */
+    404: Problem;
+    /**
+     * Validation Error
+     */
+    422: HttpValidationError;
+};
+
+export type GetNodeCacheError = GetNodeCacheErrors[keyof GetNodeCacheErrors];
+
+export type GetNodeCacheResponses = {
+    /**
+     * Successful Response
+     */
+    200: CacheOut;
+};
+
+export type GetNodeCacheResponse = GetNodeCacheResponses[keyof GetNodeCacheResponses];
 
 export type CordonNodeData = {
     body?: never;

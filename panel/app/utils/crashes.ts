@@ -9,6 +9,20 @@ export const CRASH_LOOKS: Record<string, { icon: string, color: 'error' | 'warni
   vanished: { icon: 'i-lucide-ghost', color: 'neutral' },
 }
 
+const SENTENCES: [RegExp, string][] = [
+  [/^It ran out of memory\.$/, 'oom'],
+  [/^It did not answer any more\.$/, 'hang'],
+  [/^Its container was removed\.$/, 'vanished'],
+  [/^Signal (\d+) ended it, without a word\.$/, 'signal'],
+  [/^It ended with exit code (-?\d+|None), without a word\.$/, 'exit'],
+]
+
+/** A cause that the agent puts into words of its own, and not the server's: which one, and the number in it. */
+export function knownCause(cause: string): { key: string, value: string } | undefined {
+  const [pattern, key] = SENTENCES.find(([each]) => each.test(cause)) ?? []
+  return pattern && key ? { key, value: pattern.exec(cause)?.[1] ?? '' } : undefined
+}
+
 /** Whole seconds until a moment, 0 once it has come; null where there is none to wait for. */
 export function secondsUntil(moment: string | null | undefined, now: number): number | null {
   return moment ? Math.max(0, Math.ceil((Date.parse(moment) - now) / 1000)) : null

@@ -16,6 +16,8 @@ const PAGES: Record<string, string> = {
   no_backups: '/backups',
   backup_too_old: '/backups',
   no_room: '/instances?state=requested',
+  ca_rotation: '/authority',
+  certificate_expires: '/authority',
 }
 const KINDS: Record<string, string> = { node: '/nodes/', instance: '/instances/' }
 
@@ -26,14 +28,14 @@ export function findingPage(finding: Pick<FindingOut, 'code' | 'link'>): string 
   return page && id ? page + id : PAGES[finding.code]
 }
 
-/** The kind and name of a subject: `node oak` is the node "oak"; others have no name. */
-export function subjectOf(subject: string): { kind: string, name: string } {
-  const [, kind = '', name = ''] = /^(node|instance|user) (.+)$/.exec(subject) ?? []
-  return kind ? { kind, name } : { kind: subject.replaceAll(' ', '_'), name: subject }
+/** The kind and name of a subject: `node oak, the kernel` is a part of the node "oak"; others have no name. */
+export function subjectOf(subject: string): { kind: string, name: string, part: string } {
+  const [, kind = '', name = '', part = ''] = /^(node|instance|user) (.+?)(?:, (.+))?$/.exec(subject) ?? []
+  return kind ? { kind, name, part } : { kind: subject.replaceAll(' ', '_'), name: subject, part: '' }
 }
 
 /** Known at once from the live feed; the doctor would only say it again, and later. */
-const LIVE = new Set(['node_offline', 'engine_down', 'no_room'])
+const LIVE = new Set(['node_offline', 'engine_down', 'no_room', 'disk_exceeded'])
 
 /** What somebody must know who does not ask: no notes, and nothing twice. */
 export function worstFindings(findings: readonly FindingOut[]): FindingOut[] {

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { mostOften, secondsUntil } from '../../app/utils/crashes'
+import { knownCause, mostOften, secondsUntil } from '../../app/utils/crashes'
+import de from '../../i18n/de.json'
 
 const NOW = Date.parse('2026-11-26T12:00:00Z')
 
@@ -21,5 +23,20 @@ describe('mostOften', () => {
     expect(mostOften({ 'fra-1': 2, 'fra-2': 12, 'ams-1': 1, 'ams-2': 1 })).toBe('fra-2 (12), fra-1 (2), ams-1 (1) +1')
     expect(mostOften({})).toBe('')
     expect(mostOften({ '': 3 })).toBe('– (3)')
+  })
+})
+
+describe('causes in words of the agent', () => {
+  it('are known by their sentence, and those of servers are not', () => {
+    expect(knownCause('It ended with exit code 2, without a word.')).toEqual({ key: 'exit', value: '2' })
+    expect(knownCause('java.lang.IllegalStateException')).toBeUndefined()
+  })
+
+  it('are all said in German', () => {
+    const source = readFileSync('../src/hytopus/games/cause.py', 'utf8')
+    const written = [...source.matchAll(/return f?"((?:It|Its|Signal) [^"]+\.)"|_cause\(ending, "([^"]+)"/g)]
+    const sentences = written.map(match => (match[1] ?? match[2] ?? '').replace(/\{[^}]+\}/, '7'))
+    expect(sentences).toHaveLength(5)
+    expect(sentences.filter(each => !((knownCause(each)?.key ?? '') in de.crashes.known))).toEqual([])
   })
 })

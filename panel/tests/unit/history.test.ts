@@ -50,8 +50,8 @@ describe('history', () => {
 
 describe('frames of loads', () => {
   it('tell of an instance by position', () => {
-    const frame: LoadFrame = { nodes: {}, instances: { i1: [50, 512, 3, 10, 20] }, progress: {} }
-    expect(instanceLoad(frame, 'i1')).toEqual({ cpu_percent: 50, memory_mb: 512, players: 3, network_in: 10, network_out: 20 })
+    const frame: LoadFrame = { nodes: {}, instances: { i1: [50, 512, 3, 10, 20, 900] }, progress: {} }
+    expect(instanceLoad(frame, 'i1')).toEqual({ cpu_percent: 50, memory_mb: 512, players: 3, network_in: 10, network_out: 20, disk_mb: 900 })
     expect(instanceLoad(frame, 'i2')).toBeUndefined()
   })
 

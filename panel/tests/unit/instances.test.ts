@@ -5,7 +5,7 @@ import { percentile, startTimes, stateChange } from '~/utils/stateEvents'
 import { offers } from '~/utils/states'
 
 const row = (name: string, state: State = 'running', more: Partial<InstanceSummary> = {}): InstanceSummary => ({
-  id: name, name, state, game: 'hytale', state_since: '', wanted: 'running', node: { id: 'n1', name: 'oak' }, address: null, metadata: {}, players: 0, started_at: null, created_at: '', problem: null, ...more,
+  id: name, name, state, game: 'hytale', state_since: '', wanted: 'running', node: { id: 'n1', name: 'oak' }, address: null, metadata: {}, players: 0, started_at: null, created_at: '', disk_over_since: null, problem: null, ...more,
 })
 const all: InstanceFilter = { text: '', states: [], node: '', game: '', sort: 'name', descending: false }
 const names = (rows: InstanceSummary[]) => rows.map(each => each.name)

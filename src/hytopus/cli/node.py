@@ -16,6 +16,7 @@ for _name, _path, _help in (
     ("undrain", "node_steer:undrain", "Stop draining it."),
     ("lost", "node_steer:lost", "Declare it lost: what may be replaced is started elsewhere."),
     ("dev-mode", "node_steer:dev_mode", "Fetch templates anew for every instance."),
+    ("cache", "node_show:cache", "Show what its template cache holds."),
     ("purge", "node_steer:purge", "Throw away cached templates."),
     ("change", "node_steer:change", "Change its name, region, tags or slots."),
     ("revoke", "node_steer:revoke", "End its identity at once."),

@@ -1,4 +1,4 @@
-"""`hytopus node list | show`."""
+"""`hytopus node list | show | cache`."""
 
 from __future__ import annotations
 
@@ -43,6 +43,20 @@ async def show(name: str, /, *, options: Options = DEFAULTS) -> None:
         print_fields(_fields(node))
 
 
+async def cache(name: str, /, *, options: Options = DEFAULTS) -> None:
+    """Show what a node's template cache holds; what is in use stays until the last instance built of it lets go."""
+    async with connect(options) as api:
+        found = await api.get(at("nodes", name, "cache"))
+    if options.json:
+        print_json(found)
+        return
+    print_table(
+        ("TEMPLATE", "VERSION", "SIZE", "FILES", "FETCHED", "IN USE"),
+        (_cached(each) for each in found["templates"]),
+        empty="Its cache is empty.",
+    )
+
+
 def marks(node: Json) -> str:
     """What is special about a node."""
     words = (
@@ -52,6 +66,17 @@ def marks(node: Json) -> str:
         ("dev mode", node["dev_mode"]),
     )
     return ", ".join(word for word, holds in words if holds)
+
+
+def _cached(each: Json) -> tuple[Any, ...]:
+    return (
+        plain(each["template_id"]),
+        plain(each["version"]),
+        size(each["bytes"]),
+        str(each["files"]),
+        age(each["fetched_at"]),
+        "yes" if each["in_use"] else "",
+    )
 
 
 def _row(node: Json) -> tuple[Any, ...]:

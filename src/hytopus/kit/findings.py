@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 F = TypeVar("F")
 
@@ -30,6 +30,8 @@ class Finding:
     remedy: str
     link: str = ""
     """Kind and id of what a page can be opened of: `node:ID`, `instance:ID`."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """What the evidence names, for translations of it; `case` tells apart what one code may say."""
 
 
 def examine(facts: F, checks: Sequence[Callable[[F], Iterable[Finding]]]) -> list[Finding]:

@@ -100,6 +100,7 @@ class CachedDirectories:
 
     async def cached(self) -> Mapping[str, Any]:
         counters = self._cache.counters
+        in_use = await asyncio.to_thread(self._workspaces.in_use)
         templates = [
             {
                 "template_id": layer.template_id,
@@ -108,6 +109,7 @@ class CachedDirectories:
                 "bytes": layer.bytes,
                 "files": layer.files,
                 "fetched_at": layer.fetched_at.isoformat(),
+                "in_use": layer.link in in_use,
             }
             for layer in await self._cache.contents()
         ]

@@ -44,6 +44,7 @@ def test_three_layers_become_a_server_that_answers(panel: Panel) -> None:
         for layer in ("panel-map", "panel-base", "panel-mode"):
             _add_layer(page, layer)
         _move_up(page, "panel-base")
+        _drag(page, "panel-mode", before="panel-map")
         expect(page.locator('[data-variable="GREETING"]')).to_be_visible()
         page.locator("[data-create]").click()
         expect(page.get_by_text("This value is needed.")).to_be_visible()
@@ -97,6 +98,19 @@ def _add_layer(page: Page, name: str) -> None:
 def _move_up(page: Page, name: str) -> None:
     page.get_by_role("button", name=f"Move {name} up").click()
     expect(page.locator("[data-row]").first).to_contain_text(name)
+
+
+def _drag(page: Page, name: str, *, before: str) -> None:
+    """By its handle, as a hand does."""
+    row, target = (page.locator("[data-row]").filter(has_text=each) for each in (name, before))
+    grip, place = row.locator("[data-grip]").bounding_box(), target.bounding_box()
+    assert grip is not None
+    assert place is not None
+    page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(place["x"] + place["width"] / 3, place["y"] + place["height"] / 2, steps=8)
+    page.mouse.up()
+    expect(page.locator("[data-row]").nth(1)).to_contain_text(name)
 
 
 def _type_into_console(page: Page) -> None:

@@ -29,10 +29,16 @@ def test_dev_mode_is_switched_on_and_off(panel: Panel, running: str) -> None:
 def test_the_cache_is_cleared_and_says_what_that_freed(panel: Panel, running: str) -> None:
     node = panel.stack.get("nodes")["items"][0]["id"]
     with panel.visit("operator", f"/nodes/{node}") as page:
+        held = page.locator("[data-cached=panel-base]")
+        expect(held).to_contain_text("in use")
+        held.get_by_role("button", name="Clear panel-base@1.0.0").click()
+        expect(page.locator("[data-frees]")).to_contain_text("in use")
+        page.keyboard.press("Escape")
         page.locator("[data-purge]").click()
-        expect(page.get_by_text("Frees up to")).to_be_visible()
+        expect(page.locator("[data-frees]")).to_contain_text("Frees")
         page.locator("[data-purge-now]").click()
         expect(page.get_by_text("freed in").first).to_be_visible()
+        expect(page.locator("[data-cached]")).to_have_count(0)
 
 
 def test_a_drain_stops_every_server_and_is_lifted_again(panel: Panel) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.panel.content import create_running
 from tests.e2e.panel.visits import PASSWORD, Panel, until_live
 
 pytestmark = [pytest.mark.docker, pytest.mark.s3, pytest.mark.timeout(180)]
@@ -42,6 +46,24 @@ def test_who_may_see_a_part_is_shown_that_part(panel: Panel, running: str) -> No
         expect(page.get_by_role("link", name="Doctor")).to_have_count(0)
         page.goto(f"{panel.url}/doctor")
         expect(page).to_have_url(re.compile(r":\d+/$"))
+
+
+def test_who_takes_more_disk_than_reserved_is_told_of(panel: Panel) -> None:
+    name = create_running(panel.stack, "greedy")
+    instance = panel.stack.instance(name)["id"]
+    with closing(sqlite3.connect(panel.stack.directory / "brain" / "brain.db", timeout=30)) as database, database:
+        since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        database.execute("UPDATE instances SET disk_over_since = ? WHERE id = ?", (since, instance))
+    with panel.visit("viewer", "/") as page:
+        problem = page.get_by_role("listitem").filter(has_text=name).filter(has_text="more disk than is reserved")
+        more = page.get_by_role("button", name=re.compile("^Show all"))
+        expect(problem.or_(more).first).to_be_visible()
+        if more.is_visible():
+            more.click()
+        expect(problem).to_contain_text("Nothing holds it back")
+        problem.get_by_role("link", name=name).click()
+        expect(page.locator("[data-disk-over]")).to_contain_text("reserved")
+    panel.stack.delete(f"instances/{name}")
 
 
 def test_the_doctors_findings_come_with_remedies(panel: Panel, running: str) -> None:

@@ -11,7 +11,7 @@ from tests.e2e.panel.visits import PASSWORD, ROLES, Panel, fill_in, until_live
 
 pytestmark = [pytest.mark.docker, pytest.mark.s3, pytest.mark.timeout(120)]
 
-FOR_ADMINS = ("Backups", "Audit log", "Users")
+FOR_ADMINS = ("Backups", "Certificates", "Audit log", "Users")
 FOR_OPERATORS = ("Doctor",)
 FOR_EVERYBODY = ("Dashboard", "Instances", "Nodes", "Templates", "Crashes", "Events", "Brains", "Settings")
 

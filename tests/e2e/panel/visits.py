@@ -172,6 +172,7 @@ def places(stack: Stack) -> dict[str, str]:
         "doctor": "/doctor",
         "brains": "/brains",
         "backups": "/backups",
+        "authority": "/authority",
         "audit": "/audit",
         "users": "/users",
         "settings": "/settings",

@@ -36,6 +36,9 @@ RULES: dict[str, Any] = {
 }
 LOBBY = {"name": "lobby", "layers": ["base"], "variables": {"TOKEN": "s3cr3t"}}
 
+CACHED = (("base", 7), ("map", 70))
+"""What the cache of every node holds, with its bytes."""
+
 
 class Answering:
     """Nodes that answer everything at once; stands for the gateway."""
@@ -60,6 +63,9 @@ class Answering:
         match kind:
             case "provenance":
                 return {"files": [{"path": "a.txt", "layer": "base@1", "overrode": []}]}
+            case "cache":
+                kept = {"version": "1", "files": 3, "fetched_at": "2026-01-01T00:00:00Z"}
+                return {"templates": [{"template_id": name, "bytes": size, **kept} for name, size in CACHED]}
             case "logs":
                 return {"lines": [{"number": 1, "at": "", "text": f"on {node_id}"}]}
             case _:
@@ -299,6 +305,8 @@ async def test_nodes_are_shown_decided_about_purged_and_removed(api: Api) -> Non
     assert (await api.call("POST", "/nodes/octo/dev-mode", 202, {"enabled": True}))["dev_mode"]
     renamed = await api.call("PATCH", "/nodes/octo", 200, {"name": "pus", "tags": ["ssd"]})
     assert (renamed["name"], renamed["tags"], renamed["overrides"]) == ("pus", ["ssd"], {"tags": ["ssd"]})
+    held = await api.call("GET", "/nodes/pus/cache", 200)
+    assert [each["template_id"] for each in held["templates"]] == ["map", "base"]
     assert (await api.call("POST", "/nodes/pus/purge", 200, {"template_id": "base"}))["freed_bytes"] == 7
     assert await api.refused("DELETE", "/nodes/pus") == (403, "forbidden")
     admin = api.world.acting(Role.ADMIN)

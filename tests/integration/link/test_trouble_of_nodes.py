@@ -15,7 +15,15 @@ from hytopus.node.link.errors import LinkRefused
 from tests.integration.link.world import Arm, Brain, running_arm
 from tests.services.waiting import eventually
 
-FOUND = Finding("disk_nearly_full", Severity.ERROR, "the disk", "It is nearly full.", "9 MB are free.", "Use another.")
+FOUND = Finding(
+    "disk_nearly_full",
+    Severity.ERROR,
+    "the disk",
+    "It is nearly full.",
+    "9 MB are free.",
+    "Use another.",
+    params={"free_mb": "9"},
+)
 
 
 async def test_what_a_nodes_doctor_finds_is_known_to_the_brain(brain: Brain, arm: Arm) -> None:

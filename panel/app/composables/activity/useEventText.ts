@@ -12,7 +12,8 @@ const LOOKS: [RegExp, string, string][] = [
 
 const PAGES: Record<string, string> = { instance: '/instances/', node: '/nodes/', template: '/templates/' }
 
-export function useEventText(event: () => EventOut) {
+/** The sentence of an event. */
+export function useEventTitle() {
   const { t, te, locale } = useI18n()
   const lists = { instance: useInstances().list, node: useNodes().list }
 
@@ -23,12 +24,17 @@ export function useEventText(event: () => EventOut) {
     return subject_id
   }
 
-  const title = computed(() => {
-    const { kind, data, message } = event()
+  return (event: EventOut) => {
+    const { kind, data, message } = event
     const key = `events.kinds.${kind}`
-    const name = nameOf(event())
+    const name = nameOf(event)
     return locale.value === 'en' || !te(key) || name === undefined ? message : t(key, { ...data, name })
-  })
+  }
+}
+
+export function useEventText(event: () => EventOut) {
+  const sentence = useEventTitle()
+  const title = computed(() => sentence(event()))
   const look = computed(() => {
     const [, icon, tone] = LOOKS.find(([pattern]) => pattern.test(event().kind)) ?? [null, 'i-lucide-dot', 'text-muted']
     return { icon, tone }

@@ -1,6 +1,9 @@
 /** Measurements over a range of time: loaded, kept fresh while somebody looks, and, for the last hour, extended live. */
 import type { HistoryOut } from '~/api'
 
+/** How often the last hour has something new where nobody extends it live. */
+const EVERY_MS = 30_000
+
 export function useHistory(
   read: (range: TimeRange) => Promise<HistoryOut>,
   live?: (frame: LoadFrame) => Record<string, number> | undefined,
@@ -31,7 +34,7 @@ export function useHistory(
     history.value = null
     void load()
   }, { immediate: true })
-  useVisibleInterval(load, () => FRESH_MS[range.value])
+  useVisibleInterval(load, () => (range.value === '1h' && !live ? EVERY_MS : FRESH_MS[range.value]))
 
   return { range, history, problem, load }
 }

@@ -38,6 +38,20 @@ export function useAttention() {
     }
   }
 
+  /** It runs, and may leave others without disk. */
+  function ofDisk(each: InstanceSummary): Attention | undefined {
+    if (!each.disk_over_since) return undefined
+    return {
+      id: `disk ${each.id}`,
+      name: each.name,
+      to: `/instances/${each.id}`,
+      icon: 'i-lucide-hard-drive',
+      tone: 'warning',
+      since: each.disk_over_since,
+      said: { title: t('attention.instance.disk'), remedy: t('attention.instance.diskRemedy') },
+    }
+  }
+
   function ofInstance(each: InstanceSummary): Attention | undefined {
     const waits = each.state === 'requested' && each.wanted === 'running' && now.value - Date.parse(each.state_since) > PATIENCE_MS
     if (each.state !== 'failed' && each.state !== 'lost' && !waits) return undefined
@@ -68,6 +82,7 @@ export function useAttention() {
   return computed(() => [
     ...nodes.rows.value.map(ofNode),
     ...instances.rows.value.map(ofInstance),
+    ...instances.rows.value.map(ofDisk),
     ...worstFindings(diagnosis.value?.findings ?? []).map(ofFinding),
   ]
     .filter(each => each !== undefined)

@@ -25,8 +25,6 @@ export interface Draft {
   policy: Policy
 }
 
-const NAME = /^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$/
-
 export function emptyDraft(): Draft {
   return { name: '', layers: [], game: '', variables: {}, ports: {}, region: '', tags: [], node: '', environment: '', dev: false, autostart: true, policy: emptyPolicy() }
 }
@@ -70,13 +68,13 @@ export function useDraft() {
   watch(draft, () => (key = newKey()), { deep: true })
   watch(useSession().expired, expired => !expired && void look())
 
-  const nameWrong = computed(() => draft.name !== '' && !NAME.test(draft.name))
+  const nameWrong = computed(() => draft.name !== '' && !isName(draft.name))
   /** Variables that must be given and are not. */
   const missing = computed(() => preview.value?.missing.filter(name => !draft.variables[name]) ?? [])
 
   /** Whether it can be sent: only what the Brain has looked at, as it is now, and found complete. */
   async function ready(): Promise<boolean> {
-    if (!NAME.test(draft.name) || !draft.layers.length) return false
+    if (!isName(draft.name) || !draft.layers.length) return false
     return await settle() && missing.value.length === 0
   }
 

@@ -27,6 +27,7 @@ export const PLACES: Place[][] = [
   [
     { key: 'brains', icon: 'i-lucide-brain', to: '/brains', everything: true },
     { key: 'backups', icon: 'i-lucide-archive', to: '/backups', least: 'admin', everything: true },
+    { key: 'authority', icon: 'i-lucide-shield-check', to: '/authority', least: 'admin', everything: true },
     { key: 'audit', icon: 'i-lucide-scroll-text', to: '/audit', least: 'admin', everything: true },
     { key: 'users', icon: 'i-lucide-users', to: '/users', least: 'admin', everything: true },
   ],

@@ -8,7 +8,13 @@ export function useNode(reference: string) {
   const confirm = useConfirm()
   const format = useFormat()
 
-  const node = computed(() => nodes.rows.value.find(each => each.id === reference || each.name === reference))
+  /** Once found it is known by its id: somebody may rename it while the page is open. */
+  let id = reference
+  const node = computed(() => {
+    const found = nodes.rows.value.find(each => each.id === id) ?? nodes.rows.value.find(each => each.name === reference)
+    id = found?.id ?? id
+    return found
+  })
   const path = computed(() => ({ node: node.value?.id ?? reference }))
   const name = computed(() => node.value?.name ?? reference)
 

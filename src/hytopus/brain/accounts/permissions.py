@@ -90,6 +90,7 @@ TABLE: Final[Mapping[tuple[str, str], Role | None]] = {
     ("GET", "/nodes/{node}"): VIEWER,
     ("PATCH", "/nodes/{node}"): OPERATOR,
     ("DELETE", "/nodes/{node}"): ADMIN,
+    ("GET", "/nodes/{node}/cache"): VIEWER,
     ("POST", "/nodes/{node}/cordon"): OPERATOR,
     ("POST", "/nodes/{node}/dev-mode"): OPERATOR,
     ("POST", "/nodes/{node}/drain"): OPERATOR,

@@ -11,11 +11,12 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Select
 
 from hytopus.brain.activity import chain, queries
+from hytopus.brain.activity.audit_feed import follow_audit
 from hytopus.brain.activity.feed import follow
 from hytopus.brain.activity.models import AuditRecord, Event
 from hytopus.brain.activity.schemas import AuditOut, AuditVerdictOut, EventOut
 from hytopus.brain.db.engine import Database
-from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, ReadDep, StreamsDep
+from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, StreamsDep
 from hytopus.brain.http.edge import edge_of
 from hytopus.brain.http.paging import BadCursor, Page, PageDep
 from hytopus.brain.http.parameters import LARGEST, BadEventId, Moment, event_number
@@ -79,19 +80,38 @@ async def list_events(
     return Page(items=[EventOut.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 
-@router.get("/audit", responses=problems(BadCursor))
+@router.get(
+    "/audit",
+    response_model=Page[AuditOut],
+    responses={
+        **problems(BadCursor, BadEventId),
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    },
+)
 async def list_audit(
-    session: ReadDep,
+    request: Request,
+    database: DatabaseDep,
+    clock: ClockDep,
+    streams: StreamsDep,
     page: PageDep,
     actor: Annotated[str | None, Query(max_length=64)] = None,
     action: Annotated[str | None, Query(max_length=64, description="An action or its beginning: `instance.`")] = None,
     target: Annotated[str | None, Query(max_length=200)] = None,
     outcome: Annotated[str | None, Query(max_length=64)] = None,
     since: Moment | None = None,
-) -> Page[AuditOut]:
-    """Who changed what, from where, newest first; refused attempts included."""
+    after: Annotated[int | None, Query(ge=0, le=LARGEST, description="Live feed: begin after this record.")] = None,
+    last_event_id: Annotated[str | None, Header(description="The same, as browsers send it.")] = None,
+) -> Any:
+    """Who changed what, from where, newest first; refused attempts included.
+
+    With `Accept: text/event-stream` the live feed instead, oldest first, resumed like that of the events.
+    """
     statement = queries.select_audit(actor=actor, action=action, target=target, outcome=outcome, since=since)
-    rows, next_cursor = await page.keyset(session, statement, AuditRecord.id, descending=True)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        start = event_number(last_event_id) if last_event_id is not None else after
+        return stream_response(streams, _audit_frames(database, clock, statement, start))
+    async with database.read() as session:
+        rows, next_cursor = await page.keyset(session, statement, AuditRecord.id, descending=True)
     return Page(items=[AuditOut.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 
@@ -135,3 +155,11 @@ async def _frames(
     async for event in follow(database, clock, wanted, after=after):
         data = EventOut.model_validate(event).model_dump(mode="json")
         yield Frame(data, id=str(event.id), event=event.kind)
+
+
+async def _audit_frames(
+    database: Database, clock: Clock, wanted: Select[AuditRecord], after: int | None
+) -> AsyncGenerator[Frame, None]:
+    async with aclosing(follow_audit(database, clock, wanted, after=after)) as records:
+        async for entry in records:
+            yield Frame(AuditOut.model_validate(entry).model_dump(mode="json"), id=str(entry.id), event="audit")

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +26,10 @@ GENESIS: Final = "0" * 64
 _LOCK: Final = 0x48595441  # "HYTA"
 _BATCH: Final = 500
 _PENDING: Final = "hytopus.audit"
+_CAUSES: Final = {
+    "link": "the record before it is missing, or another one",
+    "content": "what it says was changed",
+}
 _TAKE_LOCK: Final = select(func.pg_advisory_xact_lock(_LOCK))
 _NEWEST: Final = select(AuditRecord.hash).order_by(AuditRecord.id.desc()).limit(1)
 
@@ -35,7 +39,12 @@ class Broken:
     """The first record that is not as it was written, or not where."""
 
     id: int
-    cause: str
+    code: Literal["link", "content"]
+    """Whether the record before it is another one, or what it says."""
+
+    @property
+    def cause(self) -> str:
+        return _CAUSES[self.code]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +129,8 @@ def _follow(batch: Sequence[AuditRecord], previous: str) -> tuple[Broken | None,
     """What is wrong, and how many are good before it."""
     for good, entry in enumerate(batch):
         if entry.previous_hash != previous:
-            return Broken(entry.id, "the record before it is missing, or another one"), good
+            return Broken(entry.id, "link"), good
         if entry.hash != hash_of(entry, previous):
-            return Broken(entry.id, "what it says was changed"), good
+            return Broken(entry.id, "content"), good
         previous = entry.hash
     return None, len(batch)

@@ -69,5 +69,6 @@ def audit(
         after=dict(after or {}),
     )
     append(session, entry)
+    signal(session, "audit")
     session.info["hytopus.audited"] = True
     return entry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from hytopus.brain.activity.actor import ActorKind
 from hytopus.brain.http.schemas import Output
@@ -46,7 +46,10 @@ class AuditOut(Output):
 
 class BrokenOut(Output):
     id: int
+    code: Literal["link", "content"]
+    """The record before it is another one, or what it says was changed."""
     cause: str
+    """The same for people."""
 
 
 class AuditVerdictOut(Output):

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.actor import Actor, ActorKind
-from hytopus.brain.activity.commands import audit, record
+from hytopus.brain.activity.commands import audit
 from hytopus.brain.authority.ca import Authority, NodeIdentity, key_fingerprint, read_signing_request
 from hytopus.brain.authority.errors import (
     CertificateRevoked,
@@ -25,6 +25,7 @@ from hytopus.brain.authority.models import JoinToken, NodeCertificate
 from hytopus.brain.db.signals import signal
 from hytopus.brain.nodes import commands as nodes
 from hytopus.brain.nodes import queries as node_queries
+from hytopus.brain.nodes.events import tell
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.restored import was_forgotten
 from hytopus.wire.join import JoinSecret
@@ -167,7 +168,7 @@ def revoke(session: AsyncSession, node: Node, *, actor: Actor, at: datetime) -> 
     """End its identity at once: every session of it is cut, at every Brain, and no certificate of it counts."""
     node.revoked_at = at
     message = f"The identity of node {node.name} was revoked."
-    record(session, "node.revoked", subject=("node", node.id), message=message, at=at, actor=actor)
+    tell(session, node, "node.revoked", message, at=at, actor=actor)
     audit(session, actor, "node.revoke", node.name, at=at)
     signal(session, "node", node.id)
 
@@ -179,7 +180,7 @@ async def _take_over(session: AsyncSession, node_id: str, *, at: datetime, addre
         raise JoinTokenInvalid
     node.revoked_at, node.agent_id = at, ""
     message = f"Another machine took the place of node {node.name}."
-    record(session, "node.rejoined", subject=("node", node.id), message=message, at=at, data={"from": address})
+    tell(session, node, "node.rejoined", message, at=at, data={"from": address})
     signal(session, "node", node.id)
     return node
 

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from cryptography import x509
 from sqlalchemy import select
@@ -34,6 +34,11 @@ from hytopus.brain.nodes.queries import all_nodes
 CHANGED: Final = "authority"
 """Signal: other authorities count."""
 _NAMES_TOLD: Final = 5
+Obstacle = Literal["unbelieving", "unrenewed"]
+_WHY: Final[dict[Obstacle, str]] = {
+    "unbelieving": "it does not believe the new authority yet",
+    "unrenewed": "it has a certificate of the former authority",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,11 @@ class Dependent:
     """A node that the retirement of the former authority would lock out."""
 
     node: Node
-    why: str
+    code: Obstacle
+
+    @property
+    def why(self) -> str:
+        return _WHY[self.code]
 
 
 async def records(session: AsyncSession, *, lock: bool = False) -> Sequence[AuthorityRecord]:
@@ -115,15 +124,15 @@ async def dependents(session: AsyncSession, newest: str, *, at: datetime) -> lis
     found: list[Dependent] = []
     for node in await all_nodes(session):
         counting = {by for issued_at, by in good[node.id] if node.revoked_at is None or issued_at >= node.revoked_at}
-        if counting and (why := _depends(node, counting, newest)):
-            found.append(Dependent(node, why))
+        if counting and (code := _depends(node, counting, newest)):
+            found.append(Dependent(node, code))
     return found
 
 
-def _depends(node: Node, authorities: Set[str], newest: str) -> str:
+def _depends(node: Node, authorities: Set[str], newest: str) -> Obstacle | None:
     if newest not in node.facts.get("trusts", ()):
-        return "it does not believe the new authority yet"
-    return "" if authorities == {newest} else "it has a certificate of the former authority"
+        return "unbelieving"
+    return None if authorities == {newest} else "unrenewed"
 
 
 def _signer(found: AuthorityRecord) -> Signer:

@@ -41,17 +41,19 @@ class AuthorityOut(Output):
     """How many nodes hold a certificate of it that still counts."""
 
 
-class WaitingOut(Output):
+class LeftBehindOut(Output):
     node_id: str
     node: str
+    code: rotation.Obstacle
     why: str
+    """The same for people."""
 
 
 class AuthoritiesOut(Output):
     items: list[AuthorityOut]
     """The newest first."""
     rotating: bool
-    waiting: list[WaitingOut]
+    waiting: list[LeftBehindOut]
     """Nodes that retiring the former authority would lock out."""
     trusted_pem: str
     """Certificates of those that are to be believed."""
@@ -90,7 +92,7 @@ async def _shown(session: AsyncSession, now: datetime) -> AuthoritiesOut:
     return AuthoritiesOut(
         items=[_out(each, current, counts[each.fingerprint]) for each in reversed(found)],
         rotating=rotating,
-        waiting=[WaitingOut(node_id=each.node.id, node=each.node.name, why=each.why) for each in waiting],
+        waiting=[_waiting(each) for each in waiting],
         trusted_pem="".join(each.certificate_pem for each in current),
     )
 
@@ -105,6 +107,10 @@ async def _holders(session: AsyncSession, first: str, now: datetime) -> Counter[
     for authority, count in rows:
         counts[authority or first] += count
     return counts
+
+
+def _waiting(found: rotation.Dependent) -> LeftBehindOut:
+    return LeftBehindOut(node_id=found.node.id, node=found.node.name, code=found.code, why=found.why)
 
 
 def _out(record: AuthorityRecord, current: Sequence[AuthorityRecord], nodes: int) -> AuthorityOut:

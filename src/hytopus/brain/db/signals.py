@@ -57,7 +57,7 @@ class Subscription:
 
 
 class Signals:
-    """Topics: `event` (activity.Event), `instance`, `node` and `placement` (keys to look at), `rights` (ids),
+    """Topics: `event` (activity.Event), `audit`, `instance`, `node` and `placement` (keys to look at), `rights` (ids),
     `load` and `progress` (what is measured and never written down).
 
     From another Brain an event comes without its value, and None instead of a key means "look at all of them".

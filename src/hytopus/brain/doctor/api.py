@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request
 
@@ -34,6 +34,8 @@ class FindingOut(Output):
     remedy: str
     link: str
     """`node:ID` or `instance:ID` where there is a page about it."""
+    params: dict[str, Any]
+    """What the evidence names; `case` tells apart what one code may say."""
 
 
 class DoctorOut(Output):

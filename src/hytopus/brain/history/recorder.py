@@ -9,7 +9,6 @@ from typing import Final
 
 from sqlalchemy import select
 
-from hytopus.brain.activity.commands import record
 from hytopus.brain.db.engine import Database
 from hytopus.brain.db.signals import Subscription
 from hytopus.brain.history.durations import Durations
@@ -18,6 +17,7 @@ from hytopus.brain.history.models import FINE
 from hytopus.brain.history.recent import Recent
 from hytopus.brain.history.sums import Counters, Span, counters_of, grown, span_of
 from hytopus.brain.history.writer import Batch, batches, write
+from hytopus.brain.nodes.events import tell
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import LOAD, Presence
 from hytopus.kit.clock import Clock
@@ -124,14 +124,7 @@ class Recorder:
             for node in await session.scalars(select(Node).where(Node.id.in_(evicted))):
                 count = evicted[node.id]
                 message = f"{count} template versions left the cache of {node.name}: it was full, or they were old."
-                record(
-                    session,
-                    "node.cache_evicted",
-                    subject=("node", node.id),
-                    message=message,
-                    at=self._clock.now(),
-                    data={"count": count},
-                )
+                tell(session, node, "node.cache_evicted", message, at=self._clock.now(), data={"count": count})
 
     def _add(self, node_id: str, load: NodeLoad, players: int, usages: Mapping[str, InstanceUsage]) -> None:
         counters = counters_of(load)

@@ -70,6 +70,10 @@ class FieldError(BaseModel):
     field: str
     """Where in the request, e.g. `layers.0`, or `query.limit`."""
     message: str
+    code: str = ""
+    """Which rule does not hold, e.g. `string_too_long`."""
+    params: dict[str, Any] = Field(default_factory=dict)
+    """What the rule names, e.g. `max_length`."""
 
 
 class Problem(BaseModel):
@@ -156,9 +160,15 @@ async def _on_hytopus_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    fields = [FieldError(field=_where(each["loc"]), message=each["msg"]) for each in error.errors()]
+    fields = [_field(each) for each in error.errors()]
     summary = "; ".join(f"{each.field}: {each.message}" for each in fields[:3])
     return await problem_response(request, InvalidRequest(summary=summary), errors=fields)
+
+
+def _field(found: Mapping[str, Any]) -> FieldError:
+    """Only plain values: a rule may name an exception or a pattern."""
+    params = {name: value for name, value in found.get("ctx", {}).items() if isinstance(value, str | int | float)}
+    return FieldError(field=_where(found["loc"]), message=found["msg"], code=found["type"], params=params)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:

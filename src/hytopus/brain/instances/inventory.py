@@ -111,6 +111,6 @@ async def tell_of_unknown(session: AsyncSession, node: Node, report: InstanceRep
         "node.held_an_unknown_instance",
         node.id,
         message=f"Node {node.name} holds an instance {report.instance_id} that is unknown here. It is kept.",
-        data={"instance_id": report.instance_id, "status": report.status.value},
+        data={"name": node.name, "instance_id": report.instance_id, "status": report.status.value},
         at=at,
     )

@@ -145,7 +145,12 @@ async def stray(
         "node.kept_a_newer_copy",
         node_id,
         message=f"A node holds {instance.name} in a newer generation than the Brain knows; it is left alone.",
-        data={"instance_id": instance.id, "generation": report.generation, "known": instance.generation},
+        data={
+            "name": instance.name,
+            "instance_id": instance.id,
+            "generation": report.generation,
+            "known": instance.generation,
+        },
         at=at,
     )
 

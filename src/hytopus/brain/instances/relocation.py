@@ -62,7 +62,7 @@ async def call_off(session: AsyncSession, instance: Instance, *, actor: Actor, n
         raise NotMoving(instance=instance.name)
     if step == moving.CARRIED and await get_node(session, (instance.move or {})["source"]) is None:
         remedy = f"Name another node: `hytopus instance move {instance.name} --to NODE`."
-        raise CannotMove(instance=instance.name, why="the node it came from is gone", remedy=remedy)
+        raise CannotMove(instance=instance.name, why="the node it came from is gone", why_code="gone", remedy=remedy)
     message = f"{actor.name} called off the move of {instance.name}."
     note(session, instance, "move_cancelled", message, actor=actor, now=now)
     await moving.call_off(session, instance, at=now, why=f"{actor.name} asked for it.", actor=actor)
@@ -74,24 +74,29 @@ def _check(instance: Instance, target: Node | None, *, restart: bool) -> None:
         raise InstanceDestroyed(instance=instance.name)
     if target is not None and instance.pinned_node not in (None, target.id):
         why = f"it was created for one node only, which is not {target.name}"
-        raise CannotMove(instance=instance.name, why=why, remedy="Create it anew without naming a node.")
+        raise CannotMove(
+            instance=instance.name, why=why, why_code="pinned", remedy="Create it anew without naming a node."
+        )
     if instance.state in _RUNNING and not restart and moving.step_of(instance) == "":
         remedy = "Stop it first, or say that it may be restarted (`--restart`)."
-        raise CannotMove(instance=instance.name, why=f"it is {instance.state.value}", remedy=remedy)
+        state = instance.state.value
+        raise CannotMove(instance=instance.name, why=f"it is {state}", why_code="state", state=state, remedy=remedy)
     if moving.step_of(instance) in (moving.LEAVE, moving.PACK, moving.HOME):
         remedy = f"Wait, or call that off: `hytopus instance move {instance.name} --cancel`."
-        raise CannotMove(instance=instance.name, why="it is being moved already", remedy=remedy)
+        raise CannotMove(instance=instance.name, why="it is being moved already", why_code="moving", remedy=remedy)
 
 
 def _check_source(instance: Instance, source: Node | None, target: Node | None) -> None:
     if source is None:
         remedy = f"`hytopus instance explain {instance.name}` says why it has no node."
-        raise CannotMove(instance=instance.name, why="it is on no node yet", remedy=remedy)
+        raise CannotMove(instance=instance.name, why="it is on no node yet", why_code="unplaced", remedy=remedy)
     if target is not None and target.id == source.id:
-        raise CannotMove(instance=instance.name, why=f"it is on {target.name} already", remedy="Name another node.")
+        why, remedy = f"it is on {target.name} already", "Name another node."
+        raise CannotMove(instance=instance.name, why=why, why_code="there", node=target.name, remedy=remedy)
     if source.state is not NodeState.ONLINE or instance.state is State.LOST:
         remedy = "Wait for its node, or declare that lost (`hytopus node lost`)."
-        raise CannotMove(instance=instance.name, why=f"its node {source.name} does not answer", remedy=remedy)
+        why = f"its node {source.name} does not answer"
+        raise CannotMove(instance=instance.name, why=why, why_code="silent", node=source.name, remedy=remedy)
 
 
 async def _choose(session: AsyncSession, instance: Instance, target: Node | None, presence: Presence) -> Node:
@@ -103,4 +108,5 @@ async def _choose(session: AsyncSession, instance: Instance, target: Node | None
         return nodes[placed.node_id]
     mine = [room for room in rooms if target is None or room.node_id == target.id]
     why = summary(explain(demand, mine)).rstrip(".")
-    raise CannotMove(instance=instance.name, why=why[:1].lower() + why[1:], remedy="Make room, or name another node.")
+    why, remedy = why[:1].lower() + why[1:], "Make room, or name another node."
+    raise CannotMove(instance=instance.name, why=why, why_code="room", remedy=remedy)

@@ -36,6 +36,7 @@ SUMMARY: Final = load_only(
     Instance.players,
     Instance.started_at,
     Instance.created_at,
+    Instance.disk_over_since,
     Instance.problem,
     Instance.attempt,
     Instance.retry_at,

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.accounts.dependencies import ActorDep
 from hytopus.brain.activity.actor import Actor
-from hytopus.brain.activity.commands import audit, record
+from hytopus.brain.activity.commands import audit
 from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, ReadDep, WriteDep
 from hytopus.brain.http.paging import Page, PageDep
 from hytopus.brain.http.problems import problems
@@ -23,12 +23,14 @@ from hytopus.brain.instances.evacuation import remove_node as remove
 from hytopus.brain.instances.queries import count_by_node
 from hytopus.brain.instances.rooms import rooms_of
 from hytopus.brain.nodes import commands
-from hytopus.brain.nodes.errors import NodeNameTaken, NodeNotEmpty, NodeNotFound, NodeNotOffline
+from hytopus.brain.nodes.errors import BadNodeName, NodeNameTaken, NodeNotEmpty, NodeNotFound, NodeNotOffline
+from hytopus.brain.nodes.events import tell
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.queries import find
 from hytopus.brain.nodes.remote import PresenceDep, SessionsDep
 from hytopus.brain.nodes.schemas import (
+    CacheOut,
     DevMode,
     DrainNode,
     DrainProgress,
@@ -88,7 +90,7 @@ async def get_node(node: str, session: ReadDep, presence: PresenceDep) -> NodeOu
     return await _one(session, await find(session, node), presence)
 
 
-@router.patch("/nodes/{node}", responses=problems(NodeNotFound, NodeNameTaken))
+@router.patch("/nodes/{node}", responses=problems(NodeNotFound, NodeNameTaken, BadNodeName))
 async def change_node(body: UpdateNode, target: TargetDep) -> NodeOut:
     """Rename it, or override what it says of itself."""
     changes = body.model_dump(exclude_unset=True)
@@ -149,6 +151,15 @@ async def set_dev_mode(body: DevMode, target: TargetDep) -> NodeOut:
     return await _one(target.session, target.row, target.presence)
 
 
+@router.get("/nodes/{node}/cache", responses=problems(NodeNotFound))
+async def get_node_cache(node: str, database: DatabaseDep, sessions: SessionsDep) -> CacheOut:
+    """What its template cache holds. Asks the node."""
+    async with database.read() as session:
+        row = await find(session, node)
+    found = CacheOut.model_validate(await sessions.ask(row.id, "cache"))
+    return CacheOut(templates=sorted(found.templates, key=lambda each: (-each.bytes, each.template_id, each.version)))
+
+
 @router.post("/nodes/{node}/purge", responses=problems(NodeNotFound))
 async def purge_node(
     node: str, body: PurgeNode, database: DatabaseDep, sessions: SessionsDep, actor: ActorDep, clock: ClockDep
@@ -161,7 +172,7 @@ async def purge_node(
     what = "@".join(filter(None, (body.template_id, body.version))) or "everything"
     async with database.write() as session:
         message = f"The template cache of {row.name} was purged of {what}: {result.freed_bytes} bytes freed."
-        record(session, "node.cache_purged", subject=("node", row.id), message=message, at=clock.now(), actor=actor)
+        tell(session, row, "node.cache_purged", message, at=clock.now(), actor=actor)
         audit(session, actor, "node.purge", row.name, at=clock.now(), after={"what": what, **result.model_dump()})
     return result
 

@@ -10,10 +10,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.activity.actor import SYSTEM, Actor
-from hytopus.brain.activity.commands import audit, record
+from hytopus.brain.activity.commands import audit
 from hytopus.brain.db.scope import EVERYTHING
 from hytopus.brain.db.signals import signal
 from hytopus.brain.nodes.errors import BadNodeName, NodeIdentityInUse, NodeNameTaken, NodeNotOffline
+from hytopus.brain.nodes.events import tell
 from hytopus.brain.nodes.models import Node, NodeFindings
 from hytopus.brain.nodes.queries import get
 from hytopus.brain.nodes.sessions import forget, is_current
@@ -31,15 +32,7 @@ async def join(session: AsyncSession, name: str, *, at: datetime, actor: Actor =
     node = Node(name=name, state=NodeState.OFFLINE, state_since=at, joined_at=at, tags=[], facts={}, overrides={})
     session.add(node)
     await session.flush()
-    record(
-        session,
-        "node.joined",
-        subject=("node", node.id),
-        message=f"Node {name} joined.",
-        at=at,
-        actor=actor,
-        data={"from": address},
-    )
+    tell(session, node, "node.joined", f"Node {name} joined.", at=at, actor=actor, data={"from": address})
     return node
 
 
@@ -65,7 +58,7 @@ def _take_back(session: AsyncSession, node: Node, at: datetime) -> None:
     if node.lost_at is None:
         return
     message = f"Node {node.name} was declared lost and is back; what was replaced meanwhile is cleaned up there."
-    record(session, "node.returned", subject=("node", node.id), message=message, at=at)
+    tell(session, node, "node.returned", message, at=at)
     node.lost_at, node.off = None, False
 
 
@@ -162,15 +155,8 @@ async def update(session: AsyncSession, node: Node, changes: dict[str, Any], *, 
     node.overrides = {key: value for key, value in overrides.items() if value is not None}
     apply_facts(node)
     after = {key: getattr(node, key) for key in changes}
-    record(
-        session,
-        "node.changed",
-        subject=("node", node.id),
-        message=f"Node {node.name} was changed: {', '.join(sorted(changes))}.",
-        at=at,
-        actor=actor,
-        data=after,
-    )
+    message = f"Node {node.name} was changed: {', '.join(sorted(changes))}."
+    tell(session, node, "node.changed", message, at=at, actor=actor, data=after)
     audit(session, actor, "node.update", node.name, at=at, before=before, after=after)
     signal(session, "node", node.id)
     signal(session, "placement")
@@ -178,14 +164,7 @@ async def update(session: AsyncSession, node: Node, changes: dict[str, Any], *, 
 
 async def remove(session: AsyncSession, node: Node, *, actor: Actor, at: datetime) -> None:
     """Forget a node that holds nothing any more; its identity is worthless from now on."""
-    record(
-        session,
-        "node.removed",
-        subject=("node", node.id),
-        message=f"Node {node.name} was removed.",
-        at=at,
-        actor=actor,
-    )
+    tell(session, node, "node.removed", f"Node {node.name} was removed.", at=at, actor=actor)
     audit(session, actor, "node.remove", node.name, at=at, before={"id": node.id, "address": node.address})
     await session.delete(node)
     await session.execute(delete(NodeFindings).where(NodeFindings.node_id == node.id))
@@ -214,7 +193,7 @@ def _decide(
     node.origin = actor.request_id
     after = {key: str(value) for key, value in values.items()}
     if before != after:
-        record(session, kind, subject=("node", node.id), message=message, at=at, actor=actor)
+        tell(session, node, kind, message, at=at, actor=actor)
     audit(session, actor, kind, node.name, at=at, before=before, after=after)
     signal(session, "node", node.id)
     signal(session, "node_state", node.id)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hytopus.brain.activity.commands import record
+from hytopus.brain.nodes.events import tell
 from hytopus.brain.nodes.models import NodeFindings
 from hytopus.brain.nodes.queries import get
 from hytopus.kit.findings import Finding, Severity
@@ -17,6 +18,8 @@ from hytopus.wire.messages import Findings, NodeFinding
 _MOST: Final = 50
 _LENGTH: Final = 500
 """A node that was broken into must not fill the database."""
+_PARAMS: Final = 10
+_TEXTS: Final = ("code", "severity", "subject", "what", "evidence", "remedy")
 TOLD_AGAIN: Final = timedelta(hours=1)
 
 
@@ -33,7 +36,7 @@ async def note_findings(session: AsyncSession, node_id: str, told: Findings, *, 
 async def node_findings(session: AsyncSession) -> dict[str, list[Finding]]:
     """By node; the subjects are as the node calls them."""
     rows = await session.scalars(select(NodeFindings))
-    return {row.node_id: [Finding(**each | {"severity": _severity(each)}) for each in row.findings] for row in rows}
+    return {row.node_id: [_finding(each) for each in row.findings] for row in rows}
 
 
 async def note_double(session: AsyncSession, node_id: str, address: str, *, at: datetime) -> None:
@@ -43,14 +46,16 @@ async def note_double(session: AsyncSession, node_id: str, address: str, *, at: 
         return
     node.doubled_at, node.doubled_from = at, address[:64]
     message = f"Another machine came with the identity of node {node.name}, from {address or 'nowhere known'}."
-    record(session, "node.identity_doubled", subject=("node", node.id), message=message, at=at, data={"from": address})
+    tell(session, node, "node.identity_doubled", message, at=at, data={"from": address})
 
 
-def _kept(told: NodeFinding) -> dict[str, str]:
-    names = ("code", "severity", "subject", "what", "evidence", "remedy")
-    return {name: str(getattr(told, name))[:_LENGTH] for name in names}
+def _kept(told: NodeFinding) -> dict[str, Any]:
+    texts = {name: str(getattr(told, name))[:_LENGTH] for name in _TEXTS}
+    params = {key[:_LENGTH]: value[:_LENGTH] for key, value in islice(told.params.items(), _PARAMS)}
+    return {**texts, "params": params}
 
 
-def _severity(kept: dict[str, str]) -> Severity:
-    """A later release may know others."""
-    return Severity(kept["severity"]) if kept["severity"] in list(Severity) else Severity.NOTE
+def _finding(kept: dict[str, Any]) -> Finding:
+    """A later release may know other severities."""
+    known = kept["severity"] in list(Severity)
+    return Finding(**kept | {"severity": Severity(kept["severity"]) if known else Severity.NOTE})

@@ -103,5 +103,6 @@ def frame(presence: Presence, node_ids: Iterable[str], progress: Mapping[str, Pr
 
 
 def _listed(usage: InstanceUsage) -> list[float]:
-    """`[cpu_percent, memory_mb, players, network_in, network_out]`."""
-    return [usage.cpu_percent, usage.memory_mb, usage.players, usage.network_in, usage.network_out]
+    """`[cpu_percent, memory_mb, players, network_in, network_out, disk_mb]`."""
+    moved = usage.network_in, usage.network_out
+    return [usage.cpu_percent, usage.memory_mb, usage.players, *moved, usage.disk_mb]

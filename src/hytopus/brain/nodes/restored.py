@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hytopus.brain.activity.commands import record
 from hytopus.brain.db.engine import Database
 from hytopus.brain.db.signals import signal
+from hytopus.brain.nodes.events import tell
 from hytopus.brain.nodes.models import Node, Restore
 from hytopus.kit.clock import Clock
 from hytopus.kit.ids import is_name
@@ -61,13 +62,7 @@ async def readmit(session: AsyncSession, node_id: str, name: str, *, at: datetim
     )
     session.add(node)
     await session.flush()
-    record(
-        session,
-        "node.readmitted",
-        subject=("node", node.id),
-        message=f"Node {node.name} joined after the backup and was taken in again.",
-        at=at,
-    )
+    tell(session, node, "node.readmitted", f"Node {node.name} joined after the backup and was taken in again.", at=at)
     return node
 
 

@@ -63,6 +63,23 @@ class PurgeOut(Output):
     """Trees that running instances still use; deleted when the last of them lets go."""
 
 
+class CachedOut(Output):
+    """A template version that a node has unpacked."""
+
+    template_id: str
+    version: str
+    bytes: int
+    files: int
+    fetched_at: datetime
+    in_use: bool = False
+    """Instances are built of it: purged, it stays until the last of them lets go."""
+
+
+class CacheOut(Output):
+    templates: list[CachedOut]
+    """The largest first."""
+
+
 class Amount(Output):
     slots: int
     cpus: float

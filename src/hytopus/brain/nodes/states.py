@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hytopus.brain.activity.commands import record
 from hytopus.brain.db.signals import signal
+from hytopus.brain.nodes.events import tell
 from hytopus.kit.logs import get_logger
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def advance(session: AsyncSession, node: Node, to: NodeState, *, at: datetime) -
     if to not in TRANSITIONS[node.state]:
         raise ValueError(f"node {node.name}: {node.state} -> {to}")
     kind, text = _EVENTS[to]
-    record(session, kind, subject=("node", node.id), message=text.format(name=node.name), at=at)
+    tell(session, node, kind, text.format(name=node.name), at=at)
     log.info("node state changed", node=node.name, old=node.state.value, new=to.value)
     node.state, node.state_since = to, at
     signal(session, "node_state", node.id)

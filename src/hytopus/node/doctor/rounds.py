@@ -56,7 +56,15 @@ def as_told(found: Sequence[Finding]) -> Findings:
     """As it travels."""
     return Findings(
         tuple(
-            NodeFinding(each.code, each.severity.value, each.subject, each.what, each.evidence, each.remedy)
+            NodeFinding(
+                each.code,
+                each.severity.value,
+                each.subject,
+                each.what,
+                each.evidence,
+                each.remedy,
+                {key: str(value) for key, value in each.params.items()},
+            )
             for each in found
         )
     )

@@ -91,5 +91,10 @@ def _seconds_since(moment: str, at: datetime) -> float:
 
 
 def _given_up(instance: Instance, outcome: Outcome, decision: GiveUp) -> CrashLoop:
-    why = str(outcome.error) if outcome.error else f"it asked for a restart (exit code {outcome.exit_code})."
-    return CrashLoop(instance=instance.name, count=decision.count, seconds=decision.seconds, why=why)
+    told = {"instance": instance.name, "count": decision.count, "seconds": decision.seconds}
+    last = outcome.error
+    if last is None:
+        why = f"it asked for a restart (exit code {outcome.exit_code})."
+        return CrashLoop(**told, why=why, why_code="restart", exit_code=outcome.exit_code)
+    params = {f"last_{name}": value for name, value in last.params.items()}
+    return CrashLoop(**told, why=str(last), last_code=last.code, **params)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from hytopus.errors import HytopusError
 from hytopus.games.definition import ExitKind, Game
@@ -36,7 +36,7 @@ def unrequested(instance: str, game: Game, state: ContainerState | None, *, read
     if kind is ExitKind.RESTART or (ready and kind is ExitKind.CLEAN):
         return Outcome(NodeStatus.STOPPED, code, kind, at=state.finished_at)
     why = _why(code, kind, oom=state.oom_killed)
-    error = Exited(instance=instance, why=why) if ready else ExitedAtOnce(instance=instance, why=why)
+    error = Exited(instance=instance, **why) if ready else ExitedAtOnce(instance=instance, **why)
     return Outcome(NodeStatus.FAILED, code, kind, state.oom_killed, error, state.finished_at)
 
 
@@ -51,13 +51,14 @@ def requested(instance: str, game: Game, state: ContainerState | None, *, waited
         return Outcome(NodeStatus.STOPPED, code, kind, state.oom_killed, ignored)
     if code in _SIGNALLED and not state.oom_killed:
         return Outcome(NodeStatus.STOPPED, code, ExitKind.CLEAN)
-    error = Exited(instance=instance, why=_why(code, kind, oom=state.oom_killed))
+    error = Exited(instance=instance, **_why(code, kind, oom=state.oom_killed))
     return Outcome(NodeStatus.FAILED, code, kind, state.oom_killed, error)
 
 
-def _why(code: int, kind: ExitKind, *, oom: bool) -> str:
+def _why(code: int, kind: ExitKind, *, oom: bool) -> dict[str, Any]:
+    """`why` in English, and `why_code`, by which others say it."""
     if oom:
-        return f"exit code {code} because it ran out of memory"
+        return {"why": f"exit code {code} because it ran out of memory", "why_code": "oom", "exit_code": code}
     if kind is ExitKind.CONFIGURATION:
-        return f"exit code {code} (its configuration is wrong)"
-    return f"exit code {code}"
+        return {"why": f"exit code {code} (its configuration is wrong)", "why_code": "fault", "exit_code": code}
+    return {"why": f"exit code {code}", "why_code": "exit", "exit_code": code}

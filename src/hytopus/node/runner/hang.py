@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from hytopus.games.definition import Liveness
 from hytopus.kit.logs import get_logger
@@ -21,7 +23,17 @@ DUMP_SECONDS: Final = 3.0
 """For the last word."""
 
 
-async def until_hung(instance: Instance) -> str:
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What a server did not do."""
+
+    why: str
+    code: str
+    """By which others say it than `why` does."""
+    params: Mapping[str, Any]
+
+
+async def until_hung(instance: Instance) -> Silence:
     """Why it counts as hung; waits for ever for a game without a rule, and for a server that answers."""
     rule, clock = instance.game.live, instance.host.clock
     if not (rule.probe or rule.line or rule.log):
@@ -30,35 +42,38 @@ async def until_hung(instance: Instance) -> str:
         await clock.sleep(rule.delay)
     answered, missed = False, 0
     while True:
-        why = await _look(instance, rule)
-        answered, missed = answered or not why, missed + 1 if why else 0
-        if answered and missed >= rule.failures:
-            return f"{why}, {missed} times in a row."
-        if why:
-            log.warning("server does not answer", instance=instance.id, why=why, times=missed, judged=answered)
+        silence = await _look(instance, rule)
+        answered, missed = answered or not silence, missed + 1 if silence else 0
+        if silence and answered and missed >= rule.failures:
+            why = f"{silence.why}, {missed} times in a row."
+            return replace(silence, why=why, params={**silence.params, "times": missed})
+        if silence:
+            log.warning("server does not answer", instance=instance.id, why=silence.why, times=missed, judged=answered)
         await clock.sleep(rule.interval)
 
 
-async def put_down(instance: Instance, why: str) -> Outcome:
+async def put_down(instance: Instance, silence: Silence) -> Outcome:
     """End a server that hangs."""
-    log.warning("server hangs", instance=instance.id, why=why)
+    log.warning("server hangs", instance=instance.id, why=silence.why)
     if dump := instance.game.live.dump:
         await instance.insist(lambda: instance.host.runtime.signal(instance.id, dump))
         await instance.host.clock.sleep(DUMP_SECONDS)
     state, _ = await end(instance, kill=True)
-    error = Hung(instance=instance.name, why=why)
+    error = Hung(instance=instance.name, why=silence.why, why_code=silence.code, **silence.params)
     return Outcome(NodeStatus.FAILED, state.exit_code if state else None, error=error)
 
 
-async def _look(instance: Instance, rule: Liveness) -> str:
-    """What does not hold; empty when all is well, or an engine that is away hides it."""
+async def _look(instance: Instance, rule: Liveness) -> Silence | None:
+    """What does not hold; None when all is well, or an engine that is away hides it."""
     if rule.probe and not await _probed(instance, rule):
-        return f"port {rule.probe.port} did not answer"
+        return Silence(f"port {rule.probe.port} did not answer", "port", {"port": rule.probe.port})
     if rule.line and rule.answer and not await _typed(instance, rule, rule.line, rule.answer):
-        return f"nothing answered {rule.line!r} on its console within {rule.timeout:g} s"
+        why = f"nothing answered {rule.line!r} on its console within {rule.timeout:g} s"
+        return Silence(why, "line", {"line": rule.line, "seconds": f"{rule.timeout:g}"})
     if rule.log and not await _heard(instance, rule.log, rule.interval):
-        return f"no line matched {rule.log!r} for {rule.interval:g} s"
-    return ""
+        why = f"no line matched {rule.log!r} for {rule.interval:g} s"
+        return Silence(why, "log", {"pattern": rule.log, "seconds": f"{rule.interval:g}"})
+    return None
 
 
 async def _probed(instance: Instance, rule: Liveness) -> bool:

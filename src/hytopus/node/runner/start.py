@@ -184,11 +184,12 @@ async def _give_up(instance: Instance, timeout: float) -> Outcome:
     assert instance.follower, "as above"
     ready = instance.game.ready
     if not instance.follower.ready.is_set():
-        why = f"no line matched {ready.log!r}"
+        why = {"why": f"no line matched {ready.log!r}", "why_code": "log", "pattern": ready.log}
     else:
-        why = f"port {ready.probe.port if ready.probe else ''} did not answer"
+        port = ready.probe.port if ready.probe else ""
+        why = {"why": f"port {port} did not answer", "why_code": "port", "port": port}
     state, _ = await end(instance, kill=True)
-    error = ReadyTimeout(instance=instance.name, seconds=timeout, why=why)
+    error = ReadyTimeout(instance=instance.name, seconds=timeout, **why)
     return Outcome(NodeStatus.FAILED, state.exit_code if state else None, error=error)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from hytopus.wire.messages.reports import InstanceReport, Problem
 
@@ -124,6 +125,8 @@ class NodeFinding:
     what: str
     evidence: str
     remedy: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    """What the evidence names, as texts."""
 
 
 @dataclass(frozen=True, slots=True)

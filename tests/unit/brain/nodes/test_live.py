@@ -55,10 +55,10 @@ class Feed:
 async def test_the_first_frame_tells_all_and_later_ones_what_changed() -> None:
     feed = Feed()
     feed.beat("a", 1)
-    feed.beat("b", 2, InstanceUsage("i", 50, 512, 3, 10, 20))
+    feed.beat("b", 2, InstanceUsage("i", 50, 512, 3, 10, 20, 900))
     listening = asyncio.create_task(feed.listen())
     assert await feed.cpu() == [{"a": 1, "b": 2}]
-    assert feed.seen[0].data["instances"] == {"i": [50, 512, 3, 10, 20]}
+    assert feed.seen[0].data["instances"] == {"i": [50, 512, 3, 10, 20, 900]}
     assert feed.seen[0].data["nodes"]["b"]["players"] == 3
     assert (feed.seen[0].id, feed.seen[0].event) == (None, "loads")
     feed.beat("a", 3)

@@ -52,6 +52,13 @@ def test_running_out_of_memory_is_said_so() -> None:
     assert "out of memory" in outcome.error.message
 
 
+@pytest.mark.parametrize(("code", "oom", "known"), [(1, False, "exit"), (7, False, "fault"), (137, True, "oom")])
+def test_the_cause_has_a_code_for_those_who_say_it_otherwise(code: int, oom: bool, known: str) -> None:
+    outcome = unrequested("i1", game(), ended(code, oom=oom), ready=False)
+    assert outcome.error is not None
+    assert (outcome.error.params["why_code"], outcome.error.params["exit_code"]) == (known, code)
+
+
 def test_a_container_that_is_gone_has_failed_unless_it_was_to_stop() -> None:
     outcome = unrequested("i1", game(), None, ready=True)
     assert outcome.error is not None

@@ -29,4 +29,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "Many people can do everything.",
             f"{facts.admins} accounts are admins.",
             "Make operators of those who only run servers.",
+            params={"count": facts.admins},
         )

@@ -32,4 +32,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "The last good backup is too old.",
             f"It is of {facts.backup_at:%Y-%m-%d %H:%M} UTC." if facts.backup_at else "There is none.",
             "hytopus brain backup says what is wrong; the events tell of every failed attempt.",
+            params={"at": facts.backup_at.isoformat()} if facts.backup_at else {"case": "none"},
         )

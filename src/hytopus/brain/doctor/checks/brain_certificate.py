@@ -24,4 +24,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 "A certificate runs out.",
                 f"It is good until {until:%Y-%m-%d %H:%M} UTC.",
                 "Renew it and restart the Brain; game servers do not notice.",
+                params={"at": until.isoformat()},
             )

@@ -28,4 +28,5 @@ def check(facts: Facts) -> Iterator[Finding]:
         "Bring those nodes back or revoke them, then `hytopus brain ca retire`."
         if left
         else "Run `hytopus brain ca retire`.",
+        params={"count": len(left), "names": told} if left else {"case": "done"},
     )

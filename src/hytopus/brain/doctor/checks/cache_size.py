@@ -26,4 +26,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"{node.load.cache_bytes // 2**20} of {node.load.disk_total_mb} MB.",
                 "Set cache.max_mb or cache.max_days in the node's settings, or clear it: hytopus node purge.",
                 node.link,
+                {"cache_mb": node.load.cache_bytes // 2**20, "total_mb": node.load.disk_total_mb},
             )

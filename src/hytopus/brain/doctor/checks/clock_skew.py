@@ -22,4 +22,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"It differs from the Brain's by {node.clock_skew_s:+.1f} s.",
                 "Let both machines keep their time with chrony: certificates and presigned URLs depend on it.",
                 node.link,
+                {"seconds": round(node.clock_skew_s, 1)},
             )

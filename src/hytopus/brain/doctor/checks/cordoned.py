@@ -23,4 +23,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"Since {node.cordoned_since:%Y-%m-%d %H:%M} UTC.",
                 "hytopus node uncordon, or remove the node.",
                 node.link,
+                {"at": node.cordoned_since.isoformat()},
             )

@@ -22,4 +22,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"{each.count} times in the last hour.",
                 "Read its last log lines; a faulty template version or too little memory is the usual cause.",
                 f"instance:{each.instance_id}",
+                {"count": each.count},
             )

@@ -22,6 +22,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             "The disk it lies on is nearly full; a database without room stops the Brain.",
             f"It has {database.bytes // 2**20} MB, {database.disk_free // 2**20} MB are free.",
             "Give it room, or keep less: history.days, history.event_days.",
+            params={"taken_mb": database.bytes // 2**20, "free_mb": database.disk_free // 2**20},
         )
     if database.write_p99_ms is not None and database.write_p99_ms > SLOW_MS:
         yield Finding(
@@ -31,4 +32,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "It is slow to write.",
             f"One transaction in a hundred takes longer than {database.write_p99_ms:.0f} ms.",
             "Put it on a faster disk, or give PostgreSQL a machine of its own.",
+            params={"ms": round(database.write_p99_ms)},
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from hytopus.brain.doctor.facts import Facts
+from hytopus.brain.doctor.facts import DiskOver, Facts
 from hytopus.kit.findings import Finding, Severity
 
 
@@ -19,4 +20,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             f"{taken}, since {each.since:%Y-%m-%d %H:%M} UTC.",
             "Delete what it does not need (`hytopus instance files`), or give it more with `instance change --disk`.",
             f"instance:{each.instance_id}",
+            _params(each),
         )
+
+
+def _params(over: DiskOver) -> dict[str, Any]:
+    known = {"taken_mb": over.taken_mb} if over.taken_mb else {"case": "unmeasured"}
+    return {**known, "reserved_mb": over.reserved_mb, "at": over.since.isoformat()}

@@ -24,4 +24,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 "On a copy of yours, move key.pem, cert.pem and node.json away and join it as a node of its own. If it "
                 f"is none of yours: `hytopus node revoke {node.name}`, then `hytopus node token {node.name} --rejoin`.",
                 node.link,
+                {"at": node.doubled_at.isoformat(), "address": node.doubled_from or "?"},
             )

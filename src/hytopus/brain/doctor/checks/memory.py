@@ -20,4 +20,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"{node.memory_mb} MB are offered, {node.memory_reserved_mb} MB reserved; the machine has {total} MB.",
                 "Leave capacity.memory_mb out of the node's settings, or lower it.",
                 node.link,
+                {"offered_mb": node.memory_mb, "reserved_mb": node.memory_reserved_mb, "total_mb": total},
             )

@@ -23,4 +23,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"It is good until {node.certificate_until:%Y-%m-%d %H:%M} UTC.",
                 "Look into the agent's log for what keeps it from renewing; else remove the node and join it again.",
                 node.link,
+                {"at": node.certificate_until.isoformat()},
             )

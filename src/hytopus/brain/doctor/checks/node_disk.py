@@ -28,4 +28,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"{load.disk_free_mb} of {load.disk_total_mb} MB are free.",
                 "Clear its template cache, destroy instances nobody needs, set cache.max_mb, or give it a larger disk.",
                 node.link,
+                {"free_mb": load.disk_free_mb, "total_mb": load.disk_total_mb},
             )

@@ -19,4 +19,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"Since {node.state_since:%Y-%m-%d %H:%M} UTC.",
                 "Look at the machine and its agent (hytopus node status), or remove the node if it will not come back.",
                 node.link,
+                {"at": node.state_since.isoformat()},
             )

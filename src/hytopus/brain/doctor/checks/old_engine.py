@@ -22,6 +22,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"It is version {node.engine_version}; {OLDEST} or newer is tested.",
                 "Drain the node and install a current docker-ce or docker.io.",
                 node.link,
+                {"version": node.engine_version, "oldest": OLDEST},
             )
 
 

@@ -22,4 +22,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"{node.ports_used} of {node.ports} are in use.",
                 "Widen ports.first and ports.last in the node's settings, or destroy instances nobody needs.",
                 node.link,
+                {"used": node.ports_used, "all": node.ports},
             )

@@ -19,4 +19,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"What works there: {', '.join(node.materialisers)}.",
                 "Put its data_dir on ext4 or XFS of the machine itself, on the same file system as Docker.",
                 node.link,
+                {"ways": ", ".join(node.materialisers)},
             )

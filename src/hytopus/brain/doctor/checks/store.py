@@ -22,6 +22,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             "It cannot be used: new instances cannot be prepared.",
             store.error,
             "Look at the store, the network to it and storage.url; what runs already goes on.",
+            params={"why": store.error},
         )
     elif store.answer_s > SLOW_S:
         yield Finding(
@@ -31,6 +32,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             "It answers slowly.",
             f"A question without an answer worth mentioning took {store.answer_s:.1f} s.",
             "Look at the store's load and the network to it.",
+            params={"seconds": round(store.answer_s, 1)},
         )
     if store.public:
         yield Finding(

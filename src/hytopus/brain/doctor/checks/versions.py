@@ -19,4 +19,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"Agent {node.agent_version}, Brain {facts.version}.",
                 "Upgrade the agent; game servers go on meanwhile.",
                 node.link,
+                {"agent": node.agent_version, "brain": facts.version},
             )

@@ -20,4 +20,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "Instances wait and no node has room for them.",
             f"{facts.waiting} wait, the first of them for {facts.waiting_s / 60:.0f} minutes.",
             "hytopus instance explain NAME says what is missing on which node; add a node, or stop what nobody needs.",
+            params={"count": facts.waiting, "minutes": round(facts.waiting_s / 60)},
         )

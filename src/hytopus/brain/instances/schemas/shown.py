@@ -46,6 +46,8 @@ class InstanceSummary(Output):
     players: int
     started_at: datetime | None
     created_at: datetime
+    disk_over_since: datetime | None
+    """Since when it takes more disk than is reserved for it; nothing holds it back."""
     problem: ProblemOut | None
     retry: RetryOut | None
 
@@ -68,8 +70,6 @@ class InstanceOut(InstanceSummary):
     memory_mb: int
     cpus: float
     disk_mb: int
-    disk_over_since: datetime | None
-    """Since when it takes more disk than that; nothing holds it back."""
     region: str
     tags: list[str]
     pinned_node: str | None
@@ -131,7 +131,6 @@ _COPIED = (
     "memory_mb",
     "cpus",
     "disk_mb",
-    "disk_over_since",
     "region",
     "tags",
     "pinned_node",
@@ -168,6 +167,7 @@ def _summary(instance: Instance, node: Node | None, first_port: int | None) -> d
         "players": len(instance.players),
         "started_at": instance.started_at if instance.state in (State.RUNNING, State.STOPPING, State.LOST) else None,
         "created_at": instance.created_at,
+        "disk_over_since": instance.disk_over_since,
         "problem": instance.problem,
         "retry": _retry(instance),
     }

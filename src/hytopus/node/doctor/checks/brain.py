@@ -17,4 +17,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "It cannot be reached from here; servers go on without it.",
             f"{facts.brain}: {facts.brain_problem}",
             "Look at the network and at firewalls between here and there; the node needs no open port itself.",
+            params={"brain": facts.brain, "why": facts.brain_problem},
         )

@@ -21,4 +21,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "It runs out, although the agent renews it long before.",
             f"It is good until {facts.certificate_until:%Y-%m-%d %H:%M} UTC.",
             "Let the agent run and reach the Brain; if it has expired already, remove the node there and join again.",
+            params={"at": facts.certificate_until.isoformat()},
         )

@@ -17,4 +17,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "Every start copies every file.",
             f"What works here: {', '.join(facts.ways)}.",
             "Put data_dir on ext4 or XFS of the machine itself, on the same file system as Docker.",
+            params={"ways": ", ".join(facts.ways)},
         )

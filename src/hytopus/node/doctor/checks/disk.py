@@ -20,4 +20,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "It is nearly full: preparations will fail, and servers cannot save.",
             f"{facts.disk_free_mb} of {facts.disk_total_mb} MB are free.",
             "Lower cache.max_mb, destroy instances nobody needs, or use a larger disk.",
+            params={"free_mb": facts.disk_free_mb, "total_mb": facts.disk_total_mb},
         )

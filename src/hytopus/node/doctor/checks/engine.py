@@ -20,6 +20,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             "It does not answer.",
             facts.engine.problem,
             "systemctl status docker; the agent must be allowed to use its socket.",
+            params={"case": "told", "why": facts.engine.problem},
         )
     if (
         not facts.engine.problem
@@ -33,4 +34,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "It is old.",
             f"It is version {facts.engine.version}; {OLDEST} or newer is tested.",
             "Drain the node and install a current docker-ce or docker.io.",
+            params={"version": facts.engine.version, "oldest": OLDEST},
         )

@@ -17,4 +17,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "Game servers can call what listens on this machine, the Brain, and a cloud's metadata.",
             facts.fence_problem,
             "Install iptables on the engine's machine and leave docker.fence on; docs/guide/security.md has the rules.",
+            params={"why": facts.fence_problem},
         )

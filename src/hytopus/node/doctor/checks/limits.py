@@ -17,6 +17,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             "Servers cannot be held to their memory or processors.",
             "The engine says that limits are not supported: " + ("; ".join(facts.engine.warnings) or "no reason given"),
             "Enable the memory and cpu controllers of cgroup 2 (systemd.unified_cgroup_hierarchy=1) and reboot.",
+            params={"why": "; ".join(facts.engine.warnings) or "–"},
         )
     if not facts.engine.problem and facts.engine.cgroup_version == "1":
         yield Finding(

@@ -17,4 +17,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "More is offered to instances than there is.",
             f"capacity.memory_mb is {facts.memory_offered_mb}, the machine has {facts.memory_total_mb} MB.",
             "Leave capacity.memory_mb out, or lower it.",
+            params={"offered_mb": facts.memory_offered_mb, "total_mb": facts.memory_total_mb},
         )

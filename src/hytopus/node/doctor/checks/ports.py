@@ -20,4 +20,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             "Many of them are used by something else.",
             f"{len(facts.ports_foreign)} of {facts.ports}, the first is {facts.ports_foreign[0]}.",
             "Give the node a range of its own: ports.first and ports.last.",
+            params={"taken": len(facts.ports_foreign), "all": facts.ports, "first": facts.ports_foreign[0]},
         )
