@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { nextTick, shallowRef } from 'vue'
+import { computed, nextTick, shallowRef } from 'vue'
 import { useSharedForm } from '../../app/composables/kit/useSharedForm'
 import { changesOf, disputed, rebased } from '~/utils/merge'
 
@@ -19,6 +19,14 @@ describe('a form over something that others change', () => {
     const typed = { ...before, name: 'b', memory: 1024 }
     expect(disputed(typed, before, { ...before, name: 'c', memory: 1024 })).toEqual(['name'])
     expect(disputed(typed, before, { ...before, tags: [] })).toEqual([])
+  })
+
+  it('tells whoever computes from it that something was typed', () => {
+    const form = useSharedForm(() => ({ ...before, tags: [...before.tags] }))
+    const dirty = computed(() => Object.keys(form.changes()).length > 0)
+    expect(dirty.value).toBe(false)
+    form.state.tags.push('y')
+    expect(dirty.value).toBe(true)
   })
 
   it('sends only what somebody typed, even after others have saved', async () => {

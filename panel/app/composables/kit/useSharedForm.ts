@@ -17,6 +17,7 @@ export function useSharedForm<T extends object>(shown: () => T) {
     conflicts.value = [...both].filter(key => key in left)
   })
 
-  const changes = () => changesOf({ ...toRaw(state) }, base.value)
+  /** Read through the reactive object, so that what is computed of it follows what somebody types. */
+  const changes = () => changesOf({ ...state }, base.value)
   return { state, conflicts, changes }
 }
