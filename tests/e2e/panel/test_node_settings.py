@@ -50,7 +50,7 @@ def test_region_tags_and_slots_are_changed_and_taken_back(panel: Panel, node: st
 
 
 def test_a_name_that_cannot_be_or_is_taken_is_said_beside_it(panel: Panel, node: str) -> None:
-    taken = panel.stack.get("nodes")["items"][0]["name"]
+    taken = next(each["name"] for each in panel.stack.get("nodes")["items"] if each["id"] != node)
     with panel.visit("operator", f"/nodes/{node}", complaints=["409"]) as page:
         form = page.locator("[data-node-settings]")
         form.get_by_label("Name", exact=True).fill("Not A Name")

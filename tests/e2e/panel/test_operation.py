@@ -64,6 +64,7 @@ def test_who_takes_more_disk_than_reserved_is_told_of(panel: Panel) -> None:
         problem.get_by_role("link", name=name).click()
         expect(page.locator("[data-disk-over]")).to_contain_text("reserved")
     panel.stack.delete(f"instances/{name}")
+    panel.stack.until_gone(name)
 
 
 def test_the_doctors_findings_come_with_remedies(panel: Panel, running: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -28,25 +27,6 @@ def test_a_brain_that_restarts_is_waited_for(panel: Panel) -> None:
         until_live(page)
         panel.stack.post(f"instances/{name}/stop")
         expect(page.get_by_role("row").filter(has_text=name)).to_contain_text("Stopped", timeout=40_000)
-
-
-def test_a_console_goes_on_where_it_broke_off(panel: Panel, running: str, tmp_path: Path) -> None:
-    instance = panel.stack.instance(running)["id"]
-    with panel.visit("operator", f"/instances/{instance}?tab=console", complaints=_GONE) as page:
-        state = page.locator("[data-console-state]")
-        expect(state).to_have_attribute("data-state", "live")
-        page.context.set_offline(True)
-        expect(state).to_have_attribute("data-state", "reconnecting")
-        for number in range(30):
-            panel.stack.post(f"instances/{instance}/console", {"line": f"fake join Diver{number}x"})
-        page.context.set_offline(False)
-        expect(state).to_have_attribute("data-state", "live")
-        expect(page.locator("[data-console]")).to_contain_text("Player 'Diver29x' joined world")
-        with page.expect_download() as download:
-            page.get_by_role("button", name="Download").click()
-        download.value.save_as(tmp_path / "console.log")
-    lines = (tmp_path / "console.log").read_text()
-    assert [lines.count(f"Player 'Diver{number}x' joined world") for number in range(30)] == [1] * 30
 
 
 def test_a_session_that_ends_keeps_what_was_typed(panel: Panel) -> None:
