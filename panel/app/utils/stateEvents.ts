@@ -24,6 +24,18 @@ export function stateChange(event: EventOut): StateChange | undefined {
   }
 }
 
+interface Stateful {
+  state: State
+  state_since: string
+}
+
+/** What was answered, with the state that was known already where the feed has overtaken the answer. */
+export function newestState<T extends Stateful>(answered: T, known: Stateful | undefined): T {
+  if (!known || known.state_since === answered.state_since) return answered
+  if (Date.parse(known.state_since) < Date.parse(answered.state_since)) return answered
+  return { ...answered, state: known.state, state_since: known.state_since }
+}
+
 /** Milliseconds from the beginning of a start to "ready for players", one per finished start, as the Brain measured them. */
 export function startTimes(events: EventOut[]): number[] {
   return events.flatMap(({ data }) => (typeof data.took_ms === 'number' ? [data.took_ms] : []))

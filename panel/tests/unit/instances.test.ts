@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { EventOut, InstanceSummary, State } from '~/api'
 import { filterInstances, type InstanceFilter } from '~/utils/instanceFilter'
-import { percentile, startTimes, stateChange } from '~/utils/stateEvents'
+import { newestState, percentile, startTimes, stateChange } from '~/utils/stateEvents'
 import { offers } from '~/utils/states'
 
 const row = (name: string, state: State = 'running', more: Partial<InstanceSummary> = {}): InstanceSummary => ({
@@ -53,6 +53,20 @@ describe('events of instances', () => {
     expect(startTimes(started)).toEqual([7000])
     expect(percentile([5, 1, 9], 0.5)).toBe(5)
     expect(percentile([], 0.5)).toBeUndefined()
+  })
+})
+
+describe('newestState', () => {
+  const answered = row('a', 'starting', { state_since: '2026-01-01T00:00:01.5Z', players: 3 })
+
+  it('is what the feed told when the answer is older', () => {
+    const known = row('a', 'running', { state_since: '2026-01-01T00:00:02Z' })
+    expect(newestState(answered, known)).toEqual({ ...answered, state: 'running', state_since: known.state_since })
+  })
+
+  it('is the answer when nothing newer is known', () => {
+    expect(newestState(answered, row('a', 'requested', { state_since: '2026-01-01T00:00:01Z' }))).toBe(answered)
+    expect(newestState(answered, undefined)).toBe(answered)
   })
 })
 

@@ -9,18 +9,21 @@ const loading = ref(false)
 const loaded = ref(false)
 const problem = shallowRef<ApiProblem | null>(null)
 const stale = new Set<string>()
+/** Destroyed while the list is being read: pages that were read before still have them. */
+const gone = new Set<string>()
 let scheduled: ReturnType<typeof setTimeout> | undefined
 
 async function load(): Promise<void> {
   if (loading.value) return
   loading.value = true
+  gone.clear()
   try {
     const rows: InstanceSummary[] = []
     await askAll(cursor => listInstances({ query: { limit: 500, cursor } }), (items) => {
       rows.push(...items)
-      if (!loaded.value) list.replaceAll(rows)
+      if (!loaded.value) list.replaceAll(current(rows))
     })
-    list.replaceAll(rows)
+    list.replaceAll(current(rows))
     loaded.value = true
     problem.value = null
   } catch (error) {
@@ -28,6 +31,11 @@ async function load(): Promise<void> {
   } finally {
     loading.value = false
   }
+}
+
+/** Rows as they were answered, without what the feed has told meanwhile. */
+function current(rows: InstanceSummary[]): InstanceSummary[] {
+  return rows.filter(row => !gone.has(row.id)).map(row => newestState(row, list.get(row.id)))
 }
 
 /** State changes are shown at once; what the event does not carry is asked for a moment later. */
@@ -41,6 +49,7 @@ function applyOne(event: EventOut) {
   const change = stateChange(event)
   if (change?.to === 'destroyed') {
     stale.delete(event.subject_id)
+    gone.add(event.subject_id)
     return list.remove(event.subject_id)
   }
   if (change) list.patch(change.id, { state: change.to, state_since: change.at })
@@ -71,7 +80,7 @@ async function refreshOne(id: string): Promise<void> {
   try {
     const row = await ask(getInstance({ path: { instance: id } }))
     if (row.state === 'destroyed') list.remove(id)
-    else list.put(row)
+    else list.put(newestState(row, list.get(id)))
   } catch (error) {
     if (problemOf(error).status === 404) list.remove(id)
   }
