@@ -1,16 +1,45 @@
-/** Which rows of a long list are in sight; all rows have one height. */
-export function useVirtualRows(scroller: Ref<HTMLElement | null>, count: Ref<number>, rowHeight: Ref<number>) {
-  const OVERSCAN = 8
+import type { Place } from '~/utils/rowPlaces'
+
+/** Rows beyond the edges of what is in sight: where one scrolls to, and where one comes from. */
+const AHEAD = 8
+const BEHIND = 3
+/** Without a scroll for so long, nobody scrolls. */
+const STILL_MS = 150
+
+interface Options {
+  rowHeight: Ref<number>
+  /** Elements are used again for other rows: only where nothing in them keeps anything. */
+  shared: boolean
+}
+
+/** The rows of a long list that are in sight, and the elements that show them; all rows have one height. */
+export function useVirtualRows<T extends { id: string | number }>(
+  scroller: Ref<HTMLElement | null>, rows: () => readonly T[], { rowHeight, shared }: Options,
+) {
   const top = ref(0)
+  const upwards = ref(false)
+  const scrolling = ref(false)
   const { height } = useElementSize(scroller)
+  const still = useDebounceFn(() => (scrolling.value = false), STILL_MS)
 
   useEventListener(scroller, 'scroll', () => {
-    top.value = scroller.value?.scrollTop ?? 0
+    const now = scroller.value?.scrollTop ?? 0
+    upwards.value = now < top.value
+    top.value = now
+    scrolling.value = true
+    void still()
   }, { passive: true })
 
-  const first = computed(() => Math.max(0, Math.floor(top.value / rowHeight.value) - OVERSCAN))
-  const last = computed(() => Math.min(count.value, Math.ceil((top.value + (height.value || 800)) / rowHeight.value) + OVERSCAN))
-  const total = computed(() => count.value * rowHeight.value)
+  /** As many wherever one looks: else elements would come and go with every row. */
+  const size = computed(() => Math.ceil((height.value || 800) / rowHeight.value) + 1 + AHEAD + BEHIND)
+  const wanted = computed(() => Math.floor(top.value / rowHeight.value) - (upwards.value ? AHEAD : BEHIND))
+  const first = computed(() => Math.max(0, Math.min(wanted.value, rows().length - size.value)))
+  const last = computed(() => Math.min(rows().length, first.value + size.value))
+  const total = computed(() => rows().length * rowHeight.value)
+  const places = computed<Place<T>[]>((before) => {
+    const shown = rows().slice(first.value, last.value)
+    return shared ? sharedPlaces(before ?? [], shown, first.value, !scrolling.value) : ownPlaces(shown, first.value)
+  })
 
-  return { first, last, total }
+  return { places, last, total, scrolling }
 }
