@@ -17,6 +17,7 @@ from playwright.async_api import Browser, Page
 
 from bench.files.row import Row
 from bench.panel.browser import FirstLoad, browser, filter_ms, first_load, scroll_gaps, seconds_behind
+from bench.panel.plain import plain_table
 from bench.panel.serving import PANEL, served, toy_brain
 from tests.services.programs import ensure_program
 
@@ -75,7 +76,10 @@ async def _loading(chromium: Browser) -> list[Row]:
 
 
 async def _many(chromium: Browser) -> list[Row]:
-    """Five thousand instances in one list."""
+    """Five thousand instances in one list, beside as many rows of plain HTML."""
+    plain = await plain_table(chromium, INSTANCES)
+    least = [await scroll_gaps(plain, TABLE, step=step) for step in (QUICK_PX, WILD_PX)]
+    await plain.context.close()
     async with toy_brain(instances=INSTANCES, rate=0) as brain, served(PANEL, brain) as url:
         page = await _list(chromium, url)
         quick, wild = [await scroll_gaps(page, TABLE, step=step) for step in (QUICK_PX, WILD_PX)]
@@ -83,8 +87,8 @@ async def _many(chromium: Browser) -> list[Row]:
         await page.context.close()
     worst = max(times)
     return [
-        _scrolling(quick, QUICK_PX),
-        _scrolling(wild, WILD_PX),
+        _scrolling(least[0], quick, QUICK_PX),
+        _scrolling(least[1], wild, WILD_PX),
         Row(
             f"panel, {INSTANCES} instances: slowest filter, ms",
             FILTER_MS,
@@ -97,10 +101,15 @@ async def _many(chromium: Browser) -> list[Row]:
     ]
 
 
-def _scrolling(gaps: Sequence[float], step: int) -> Row:
-    dropped = sum(round(gap / FRAME_MS) - 1 for gap in gaps if gap > 1.5 * FRAME_MS)
-    name = f"panel, {INSTANCES} instances: frames dropped of {len(gaps)}, scrolling {60 * step:,} pixels a second"
-    return Row(name, 0, dropped, dropped / len(gaps), 0, dropped == 0, "")
+def _scrolling(plain: Sequence[float], gaps: Sequence[float], step: int) -> Row:
+    dropped = _dropped(gaps)
+    pace = f"scrolling {60 * step:,} pixels a second"
+    name = f"panel, {INSTANCES} instances: frames dropped of {len(gaps)}, {pace}: plain HTML without script / ours"
+    return Row(name, _dropped(plain), dropped, dropped / len(gaps), 0, dropped == 0, "")
+
+
+def _dropped(gaps: Sequence[float]) -> int:
+    return sum(round(gap / FRAME_MS) - 1 for gap in gaps if gap > 1.5 * FRAME_MS)
 
 
 async def _storm(chromium: Browser) -> Row:
