@@ -113,8 +113,12 @@ def test_an_id_is_made_up_where_none_or_a_bad_one_is_given(logged: Stack) -> Non
     none = logged.api.get("me").headers["X-Request-ID"]
     assert bad != none
     assert "forged" not in bad
-    for made in (bad, none):  # an answer is written down after it has gone out
-        eventually_sync(lambda made=made: of_click(lines(logged.brain), made), what=f"a line about {made}")
+
+    def written() -> bool:
+        """An answer is written down after it has gone out."""
+        return all(of_click(lines(logged.brain), made) for made in (bad, none))
+
+    eventually_sync(written, what="lines about both")
 
 
 def lines(process: Process) -> list[Line]:
