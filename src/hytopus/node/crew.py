@@ -164,10 +164,17 @@ class Crew:
         for instance_id, runner in self._runners.items():
             if runner.instance.record.status in LIVE and not is_running(found.get(instance_id)):
                 runner.poke()
-        for instance_id, state in found.items():
+        for instance_id in found:
             if instance_id not in self._runners and is_safe(instance_id):
-                log.warning("adopting a container without a record", instance=instance_id)
-                self._hold(record_of(state), restored=True)
+                await self._adopt(instance_id)
+
+    async def _adopt(self, instance_id: str) -> None:
+        """Looks again: one that was destroyed while the engine wrote its list is no stranger, and gone."""
+        state = await self._host.runtime.inspect(instance_id)
+        if state is None or instance_id in self._runners:
+            return
+        log.warning("adopting a container without a record", instance=instance_id)
+        self._hold(record_of(state), restored=True)
 
     def _engine_went_away(self) -> None:
         self.engine_up = False

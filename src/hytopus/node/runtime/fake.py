@@ -42,6 +42,8 @@ class FakeRuntime:
         self._foreign: set[tuple[int, str]] = set()
         self._missing: set[str] = set()
         self._down = False
+        self.list_takes = 0.0
+        """Seconds until `list` answers; what it says is how things were when it was asked."""
 
     @classmethod
     @asynccontextmanager
@@ -90,7 +92,11 @@ class FakeRuntime:
 
     async def list(self) -> Sequence[ContainerState]:
         self._answer()
-        return [container.state() for container in self._containers.values()]
+        found = [container.state() for container in self._containers.values()]
+        if self.list_takes:
+            await self._clock.sleep(self.list_takes)
+            self._answer()
+        return found
 
     async def signal(self, instance_id: str, signal: str) -> None:
         self._answer()

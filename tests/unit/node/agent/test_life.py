@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hytopus.node.cache.errors import ObjectMissing, S3Unreachable, UrlExpired
+from hytopus.node.crew import SWEEP_SECONDS
 from hytopus.node.journal import Journal
 from hytopus.wire.messages import (
     DestroyInstance,
@@ -36,6 +37,22 @@ async def test_from_layers_to_players_to_nothing(bed: Bed) -> None:
     assert not list((bed.root / "logs").rglob("*"))
     assert not (await Journal(bed.root / "journal").load()).records
     assert bed.agent.inventory() == ()
+
+
+async def test_destroyed_while_the_engine_writes_its_list_is_no_stranger(bed: Bed) -> None:
+    await bed.running()
+    await bed.clock.advance(1)  # the first comparison comes soon
+    bed.runtime.list_takes = 2
+    await bed.clock.advance(SWEEP_SECONDS)
+    await bed.clock.sleeping(2)
+    await bed.tell(DestroyInstance("i1", 1))
+    await bed.expect(NodeStatus.DESTROYED)
+    await bed.settle()
+    await bed.clock.advance(2)
+    await bed.settle()
+    assert bed.agent.inventory() == ()
+    assert bed.sent.statuses()[-1] == "destroyed"
+    assert not list(bed.root.rglob("*i1*"))
 
 
 async def test_prepared_tells_how_long_each_step_took(bed: Bed) -> None:
