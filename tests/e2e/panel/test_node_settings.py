@@ -60,6 +60,27 @@ def test_a_name_that_cannot_be_is_said_beside_it_and_nothing_is_sent(panel: Pane
     assert panel.stack.get(f"nodes/{node}")["name"] == before
 
 
+def test_a_name_that_another_node_has_is_said_beside_it_and_another_one_is_taken(panel: Panel, node: str) -> None:
+    free = f"free-{uuid4().hex[:6]}"
+    with panel.visit("operator", f"/nodes/{node}", complaints=["409"]) as page:
+        form = page.locator("[data-node-settings]")
+        name = form.get_by_label("Name", exact=True)
+        form.get_by_label("Region").fill("fra")
+        name.fill("node-1")
+        name.press("Enter")
+        expect(form.get_by_text("Another node is already called 'node-1'.")).to_be_visible()
+        expect(name).to_have_value("node-1")
+        expect(name).to_be_focused()
+        expect(form.get_by_label("Region")).to_have_value("fra")
+        name.fill(free)
+        expect(form.get_by_text("Another node is already called")).to_have_count(0)
+        _save(page)
+        expect(page.get_by_text("Saved").first).to_be_visible()
+        expect(page.get_by_role("heading", name=free)).to_be_visible()
+    found = panel.stack.get(f"nodes/{node}")
+    assert (found["name"], found["region"]) == (free, "fra")
+
+
 def test_what_a_second_operator_changes_loses_nothing_typed(panel: Panel, node: str) -> None:
     with panel.visit("operator", f"/nodes/{node}") as page:
         form = page.locator("[data-node-settings]")
