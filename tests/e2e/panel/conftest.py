@@ -27,10 +27,18 @@ def provider_port() -> int:
 
 
 @pytest.fixture(scope="package")
-def program(stack: Stack, s3: S3, provider_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def proxy_port() -> int:
+    """Where the browser finds the Brain through a proxy, if a test runs one."""
+    return free_port()
+
+
+@pytest.fixture(scope="package")
+def program(
+    stack: Stack, s3: S3, provider_port: int, proxy_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     """Debian's Chromium in a network of its own: it drops its requests whenever an engine adds an interface."""
     directory = tmp_path_factory.mktemp("chromium")
-    cable = Cable(directory, [stack.brain_ports[0], urlsplit(s3.endpoint).port or 80, provider_port])
+    cable = Cable(directory, [stack.brain_ports[0], urlsplit(s3.endpoint).port or 80, provider_port, proxy_port])
     command = cable.within([str(chromium.ensure_installed())])
     script = directory / "chromium"
     script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')

@@ -24,12 +24,12 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 class Panel:
-    """The panel of a running stack, with a user of each role in it."""
+    """The panel of a running stack, with a user of each role in it; found at `url`, if that is not the Brain's own."""
 
-    def __init__(self, browser: Browser, stack: Stack) -> None:
+    def __init__(self, browser: Browser, stack: Stack, *, url: str = "") -> None:
         self.browser = browser
         self.stack = stack
-        self.url = str(stack.api.base_url).split("/api/")[0]
+        self.url = url or str(stack.api.base_url).split("/api/")[0]
         known = {user["name"] for user in stack.get("users")["items"]}
         for role in ROLES:
             if f"the-{role}" not in known:

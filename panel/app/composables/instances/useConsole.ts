@@ -14,7 +14,7 @@ export function useConsole(id: string, show: (parts: ConsolePart[]) => void) {
 
   function address(): string {
     const after = buffer.resumeAfter
-    return `/api/v1/instances/${encodeURIComponent(id)}/console?${after === undefined ? 'tail=1000' : `after=${after}`}`
+    return `/api/v1/instances/${encodeURIComponent(id)}/console?${after === undefined ? 'tail=1000' : `tail=0&after=${after}`}`
   }
 
   function follow() {

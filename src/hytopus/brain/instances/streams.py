@@ -44,14 +44,15 @@ LastEventId = Annotated[str | None, Header(description="Sent by a browser that r
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which lines are shown before the live ones."""
+    """Which lines are shown before the live ones; with `after` and no `tail`, all since."""
 
     tail: int
     after: int
 
 
 async def _window(tail: Tail = 100, after: After = 0, last_event_id: LastEventId = None) -> Window:
-    return Window(tail, event_number(last_event_id) if last_event_id else after)
+    """Whoever reconnects gets everything since, however much that is."""
+    return Window(0, event_number(last_event_id)) if last_event_id else Window(tail, after)
 
 
 WindowDep = Annotated[Window, Depends(_window)]

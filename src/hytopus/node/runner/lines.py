@@ -66,7 +66,8 @@ class Lines:
     async def follow(self, *, tail: int, after: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
         """The last `tail` lines (with `after`: those with a greater number), then everything new, in batches.
 
-        Ends with the server's end, once everything is told. A restart meanwhile goes on with its line 1.
+        Ends with the server's end, once everything is told. A restart meanwhile goes on with its line 1; so does one
+        before, told by an `after` that is greater than any number there is.
         """
         position = max(after, self._last - tail) if tail or not after else after
         start = self._start
@@ -83,9 +84,9 @@ class Lines:
                 await self._news.wait()
 
     def _after(self, position: int) -> tuple[LogLine, ...]:
-        if not self._ring or position >= self._last:
+        if not self._ring or position == self._last:
             return ()
-        begin = max(0, position + 1 - self._ring[0].number)
+        begin = max(0, position + 1 - self._ring[0].number) if position < self._last else 0
         return tuple(islice(self._ring, begin, begin + BATCH))
 
     def _wake(self) -> None:

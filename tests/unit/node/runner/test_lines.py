@@ -39,7 +39,8 @@ async def test_tail_and_after_each_limit_the_history() -> None:
     assert await numbers(lines, after=7) == [8, 9, 10]
     assert await numbers(lines, tail=2, after=5) == [9, 10]
     assert await numbers(lines, tail=50, after=8) == [9, 10]
-    assert await numbers(lines, after=99) == []
+    assert await numbers(lines, after=10) == []
+    assert await numbers(lines, after=99) == list(range(1, 11)), "of an earlier start"
     assert await numbers(lines, tail=5000) == list(range(1, 11))
 
 
@@ -62,6 +63,17 @@ async def test_a_restart_goes_on_with_line_one() -> None:
     lines.begin()
     lines.add(1, "", "again")
     assert await anext(reader) == (LogLine(1, "", "again"),)
+
+
+async def test_who_comes_back_after_a_restart_reads_it_from_line_one() -> None:
+    lines = Lines()
+    lines.begin()
+    reader = asyncio.ensure_future(numbers(lines, after=200))
+    await asyncio.sleep(0)
+    lines.add(1, "", "again")
+    lines.add(2, "", "again")
+    lines.end()
+    assert await reader == [1, 2]
 
 
 def test_long_lines_are_bounded_by_their_size() -> None:
