@@ -53,6 +53,8 @@ export interface StreamOptions {
   onState: (state: StreamState, problem?: ApiProblem) => void
   /** The id to resume after, where the server takes `Last-Event-ID`. */
   lastId?: () => string | undefined
+  /** Told whenever anything is heard, heartbeats included, once it has been handed over. */
+  onPulse?: () => void
   signal: AbortSignal
   /** A stream that says nothing for so long (heartbeats included) is dead. */
   silenceMs?: number
@@ -95,7 +97,7 @@ async function readOnce(options: StreamOptions, opened: () => void): Promise<voi
     alive()
     const response = await request(options, stop.signal)
     opened()
-    await readBody(response, options.onFrame, alive)
+    await readBody(response, options, alive)
   } finally {
     clearTimeout(timer)
     options.signal.removeEventListener('abort', end)
@@ -113,7 +115,7 @@ async function request(options: StreamOptions, signal: AbortSignal): Promise<Res
   throw problemOf(body ?? new ApiProblem({ code: 'unexpected', status: response.status }))
 }
 
-async function readBody(response: Response, onFrame: (frame: SseFrame) => void, alive: () => void): Promise<void> {
+async function readBody(response: Response, { onFrame, onPulse }: StreamOptions, alive: () => void): Promise<void> {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
   const parser = new SseParser()
   while (reader) {
@@ -121,6 +123,7 @@ async function readBody(response: Response, onFrame: (frame: SseFrame) => void, 
     if (done) return
     alive()
     parser.push(value).forEach(onFrame)
+    onPulse?.()
   }
 }
 

@@ -82,6 +82,26 @@ describe('followStream', () => {
     expect(states).toContain('live')
   })
 
+  it('tells of everything it hears, heartbeats included, and of nothing once the server is gone', async () => {
+    const heard: string[] = []
+    const stop = new AbortController()
+    const chunks = [': open\n\n', 'data: a\n\n', ': heartbeat\n\n'].map(text => new TextEncoder().encode(text))
+    const body = new ReadableStream({
+      pull(controller) {
+        const next = chunks.shift()
+        if (next) controller.enqueue(next)
+        else controller.close()
+      },
+    }, { highWaterMark: 0 })
+    const { serve } = server([() => new Response(body)])
+    let waited = 0
+    await followStream({
+      url: () => '/', signal: stop.signal, fetch: serve, onState: () => {}, onFrame: frame => heard.push(frame.data), onPulse: () => heard.push('pulse'),
+      wait: async () => (++waited > 3 ? stop.abort() : undefined),
+    })
+    expect(heard).toEqual(['pulse', 'a', 'pulse', 'pulse'])
+  })
+
   it('gives a silent connection up', async () => {
     const stop = new AbortController()
     const silent = (async (_url: unknown, init?: RequestInit) => await new Promise((_, reject) => {

@@ -36,6 +36,6 @@ export function useAuthority() {
     if (events.some(event => event.kind.startsWith('authority.') || event.kind.startsWith('node.'))) void load()
   })
   void load()
-  useVisibleInterval(load, () => (authorities.value?.rotating ? ROTATING_MS : IDLE_MS))
+  useFresh(load, () => (authorities.value?.rotating ? ROTATING_MS : IDLE_MS))
   return { authorities, problem, busy, load, rotate, retire }
 }

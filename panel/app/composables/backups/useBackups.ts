@@ -1,4 +1,4 @@
-/** The backups, what was tried lately, and the schedule; read again while one is made, and when one has ended. */
+/** The backups, what was tried lately, and the schedule; read again while one is made, and when the live feed tells of one. */
 import { createBackup, deleteBackup, listBackups, verifyBackup, type BackupOut, type BackupsOut } from '~/api'
 
 const BUSY_MS = 2000
@@ -45,6 +45,6 @@ export function useBackups() {
     if (events.some(event => event.kind.startsWith('backup.'))) void load()
   })
   void load()
-  useVisibleInterval(load, () => (busy.value ? BUSY_MS : IDLE_MS))
+  useFresh(load, () => (busy.value ? BUSY_MS : IDLE_MS))
   return { backups, problem, busy, load, make, verify, drop }
 }

@@ -1,4 +1,4 @@
-/** What the doctor finds, looked for again every minute while somebody looks at the page. */
+/** What the doctor finds, looked for again every minute while somebody looks at the page and the Brain is heard. */
 import { getDoctor, type DoctorOut } from '~/api'
 
 const EVERY_MS = 60_000
@@ -25,6 +25,6 @@ export function useDoctor() {
   }
 
   void look()
-  useVisibleInterval(look, () => EVERY_MS)
+  useFresh(look, () => EVERY_MS)
   return { diagnosis, problem, looking, look }
 }

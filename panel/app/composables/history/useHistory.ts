@@ -34,7 +34,7 @@ export function useHistory(
     history.value = null
     void load()
   }, { immediate: true })
-  useVisibleInterval(load, () => (range.value === '1h' && !live ? EVERY_MS : FRESH_MS[range.value]))
+  useFresh(load, () => (range.value === '1h' && !live ? EVERY_MS : FRESH_MS[range.value]))
 
   return { range, history, problem, load }
 }

@@ -1,19 +1,14 @@
 /** The one live connection: every event of the network once, in batches, resumed where it broke; and how busy all is. */
 import { listEvents, type EventOut } from '~/api'
 
-type Listener = (events: EventOut[]) => void
-type LoadListener = (frame: LoadFrame) => void
-
 const state = ref<StreamState>('connecting')
 const since = ref(Date.now())
-const listeners = new Set<Listener>()
-const loadListeners = new Set<LoadListener>()
+const listeners = new Listeners<[EventOut[]]>()
+const loadListeners = new Listeners<[LoadFrame]>()
 let lastId: string | undefined
 let stop: AbortController | undefined
 
-const batch = new FrameBatch<EventOut>((events) => {
-  for (const listener of listeners) listener(events)
-})
+const batch = new FrameBatch<EventOut>(events => listeners.tell(events))
 
 /** Begin to listen. What is loaded after this promise is at least as new as the feed's beginning. */
 async function connectLive(): Promise<void> {
@@ -29,17 +24,14 @@ async function connectLive(): Promise<void> {
     lastId: () => lastId,
     signal: stop.signal,
     onState: setState,
+    onPulse: () => pulses.tell(),
     onFrame: (frame) => {
       if (frame.event === 'problem') return
-      if (frame.event === 'loads') return tellLoads(JSON.parse(frame.data) as LoadFrame)
+      if (frame.event === 'loads') return loadListeners.tell(JSON.parse(frame.data) as LoadFrame)
       if (frame.id) lastId = frame.id
       batch.add(JSON.parse(frame.data) as EventOut)
     },
   })
-}
-
-function tellLoads(frame: LoadFrame) {
-  for (const listener of loadListeners) listener(frame)
 }
 
 function disconnectLive() {
@@ -59,14 +51,8 @@ function setState(next: StreamState, problem?: ApiProblem) {
 
 export function useLive() {
   /** Hear of events as long as the component lives. */
-  function onEvents(listener: Listener) {
-    listeners.add(listener)
-    onScopeDispose(() => listeners.delete(listener))
-  }
+  const onEvents = (listener: (events: EventOut[]) => void) => listeners.add(listener)
   /** Hear how busy everything is, at most once in two seconds; a frame tells of what has changed. */
-  function onLoads(listener: LoadListener) {
-    loadListeners.add(listener)
-    onScopeDispose(() => loadListeners.delete(listener))
-  }
+  const onLoads = (listener: (frame: LoadFrame) => void) => loadListeners.add(listener)
   return { state: readonly(state), since: readonly(since), connectLive, disconnectLive, onEvents, onLoads }
 }
