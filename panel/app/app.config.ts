@@ -20,6 +20,8 @@ export default defineAppConfig({
       neutral: 'slate',
     },
     button: { compoundVariants: filled.map(each => ({ ...each, variant: 'solid' as const })) },
+    // What a dialog says beside its title ends before the button that closes it.
+    modal: { slots: { wrapper: 'pe-8' } },
     // Cards hide what overflows, so a full page would squeeze them instead of scrolling.
     dashboardPanel: { slots: { body: '*:shrink-0' } },
   },

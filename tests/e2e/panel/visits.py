@@ -125,8 +125,8 @@ def settle(page: Page) -> None:
     """Everything is there, and whatever moves has arrived; what turns for ever does not count."""
     page.locator("h1, h2, [data-slot=title]").first.wait_for()
     page.wait_for_function("() => document.querySelectorAll('main .animate-pulse').length === 0")
-    page.wait_for_function("""() => [...document.querySelectorAll('[data-console] .xterm-rows')].every(each =>
-        each.innerText.trim() !== '')""")
+    page.wait_for_function("""() => [...document.querySelectorAll('[data-console]')].every(each =>
+        each.querySelector('.xterm-rows')?.innerText.trim())""")
     page.wait_for_function("""() => !document.getAnimations().some(each =>
         each.playState === 'running' && each.effect.getTiming().iterations !== Infinity)""")
 

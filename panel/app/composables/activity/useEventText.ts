@@ -2,12 +2,14 @@
 import type { EventOut } from '~/api'
 
 const LOOKS: [RegExp, string, string][] = [
-  [/failed|lost|problem|offline|silent/, 'i-lucide-circle-alert', 'text-error'],
+  [/failed|crashed|lost|problem|offline|silent/, 'i-lucide-circle-alert', 'text-error'],
   [/\.started|came_online|joined/, 'i-lucide-circle-check', 'text-success'],
   [/destroyed|removed/, 'i-lucide-trash', 'text-muted'],
   [/^template/, 'i-lucide-layers', 'text-muted'],
   [/^node/, 'i-lucide-server', 'text-muted'],
   [/^instance/, 'i-lucide-gamepad-2', 'text-muted'],
+  [/^backup/, 'i-lucide-archive', 'text-muted'],
+  [/^authority/, 'i-lucide-shield-check', 'text-muted'],
 ]
 
 const PAGES: Record<string, string> = { instance: '/instances/', node: '/nodes/', template: '/templates/' }
