@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Row, Select, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
@@ -55,10 +55,30 @@ class PageRequest:
         descending: bool = False,
     ) -> tuple[list[R], str | None]:
         """The page's rows in the order of `columns` (unique together, never null), and the next page's cursor."""
+        found = await session.scalars(self._wanted(statement, columns, descending))
+        return self._cut(list(found), columns)
+
+    async def keyset_of_columns(
+        self,
+        session: AsyncSession,
+        statement: Select[Any],
+        *columns: InstrumentedAttribute[Any],
+        descending: bool = False,
+    ) -> tuple[list[Row[Any]], str | None]:
+        """The same for a statement that selects columns, those of the order among them."""
+        found = await session.execute(self._wanted(statement, columns, descending))
+        return self._cut(list(found), columns)
+
+    def _wanted(
+        self, statement: Select[R], columns: Sequence[InstrumentedAttribute[Any]], descending: bool
+    ) -> Select[R]:
+        """One more than fits, which tells whether there is another page."""
         if self.cursor is not None:
             statement = statement.where(_beyond(columns, _decode(self.cursor, columns), descending))
         order = [column.desc() if descending else column.asc() for column in columns]
-        rows = list((await session.scalars(statement.order_by(*order).limit(self.limit + 1))).all())
+        return statement.order_by(*order).limit(self.limit + 1)
+
+    def _cut(self, rows: list[T], columns: Sequence[InstrumentedAttribute[Any]]) -> tuple[list[T], str | None]:
         if len(rows) <= self.limit:
             return rows, None
         last = rows[self.limit - 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, Query, Request, Response
-from sqlalchemy import String, cast, select
+from sqlalchemy import String, cast
 from sqlalchemy.orm import InstrumentedAttribute
 
 from hytopus.brain.accounts.dependencies import PrincipalDep
@@ -37,6 +37,7 @@ from hytopus.brain.instances.errors import (
     UnknownPort,
 )
 from hytopus.brain.instances.joint_creation import STATUS, Asked, JointCreation
+from hytopus.brain.instances.listed import LISTED, listed
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.queries import find
 from hytopus.brain.instances.schemas import (
@@ -47,7 +48,7 @@ from hytopus.brain.instances.schemas import (
     UpdateInstance,
     UpgradeInstance,
 )
-from hytopus.brain.instances.shown import SUMMARY, InstanceSettingsDep, in_full, in_short
+from hytopus.brain.instances.shown import InstanceSettingsDep, in_full
 from hytopus.brain.instances.states import State
 from hytopus.brain.instances.target import TargetDep
 from hytopus.brain.nodes.errors import NodeNotFound
@@ -127,8 +128,7 @@ async def list_instances(
     order: Literal["asc", "desc"] = "asc",
 ) -> Page[InstanceSummary]:
     """Instances, with what a list shows of them."""
-    statement = select(Instance).options(SUMMARY)
-    statement = statement.where(Instance.state.in_(state) if state else Instance.state != State.DESTROYED)
+    statement = LISTED.where(Instance.state.in_(state) if state else Instance.state != State.DESTROYED)
     if node is not None:
         statement = statement.where(Instance.node_id == (await find_node(session, node)).id)
     if game is not None:
@@ -140,8 +140,10 @@ async def list_instances(
     if text:
         found = Instance.name.icontains(text, autoescape=True) | (Instance.id == text)
         statement = statement.where(found | cast(Instance.details, String).icontains(text, autoescape=True))
-    rows, next_cursor = await page.keyset(session, statement, _SORTS[sort], Instance.id, descending=order == "desc")
-    return Page(items=await in_short(session, rows), next_cursor=next_cursor)
+    rows, next_cursor = await page.keyset_of_columns(
+        session, statement, _SORTS[sort], Instance.id, descending=order == "desc"
+    )
+    return Page(items=[listed(row) for row in rows], next_cursor=next_cursor)
 
 
 @router.get("/instances/{instance}", responses=problems(InstanceNotFound))

@@ -44,4 +44,4 @@ async def create_instances(
 def _result(name: str, made: Instance | HytopusError) -> CreatedOut:
     if isinstance(made, HytopusError):
         return CreatedOut(name=name, instance=None, problem=ProblemOut.model_validate(made.as_dict()))
-    return CreatedOut(name=name, instance=InstanceSummary.of(made, None, None), problem=None)
+    return CreatedOut(name=name, instance=InstanceSummary.of(made), problem=None)

@@ -22,15 +22,6 @@ _FREE: Final = _ALL.with_for_update(skip_locked=True)
 _PLACED: Final = select(Instance.node_id, Instance.id).where(
     Instance.node_id.in_(bindparam("nodes", expanding=True)), Instance.state != State.DESTROYED
 )
-_FIRST_PORTS: Final = (
-    select(PortLease.instance_id, PortLease.port)
-    .join(Instance, Instance.id == PortLease.instance_id)
-    .where(
-        Instance.id.in_(bindparam("ids", expanding=True)),
-        PortLease.instance_id.in_(bindparam("ids", expanding=True)),
-        PortLease.name == Instance.definition[("ports", 0, "name")].as_string(),
-    )
-)
 
 
 async def locked(session: AsyncSession, instance_id: str) -> Instance | None:
@@ -78,12 +69,6 @@ async def ports_of(session: AsyncSession, instance_ids: Sequence[str]) -> dict[s
     for lease in leases:
         ports[lease.instance_id].append(lease)
     return ports
-
-
-async def first_ports_of(session: AsyncSession, instance_ids: Collection[str]) -> dict[str, int]:
-    """Of each instance that holds ports, the number of its game's first one. The database reads the games for it."""
-    rows = await session.execute(_FIRST_PORTS, {"ids": list(instance_ids)}, execution_options=EVERYTHING)
-    return {instance_id: port for instance_id, port in rows}  # noqa: C416 - rows are not tuples to dict()
 
 
 async def usage(session: AsyncSession, template_id: str | None = None) -> dict[tuple[str, str], list[str]]:

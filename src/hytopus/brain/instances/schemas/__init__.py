@@ -38,6 +38,7 @@ from hytopus.brain.instances.schemas.parts import (
 from hytopus.brain.instances.schemas.shown import (
     CreatedManyOut,
     CreatedOut,
+    Home,
     InstanceOut,
     InstanceSummary,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "CreatedOut",
     "ExitOut",
     "Explanation",
+    "Home",
     "InstanceOut",
     "InstanceSummary",
     "InstanceWithoutName",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from sqlalchemy import Row
 
 from hytopus.brain.http.schemas import Output
 from hytopus.brain.instances.assignments import bindings
@@ -30,6 +33,20 @@ from hytopus.games.restart import RestartChoice, RestartPolicy
 from hytopus.wire.messages import InstanceUsage
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The node an instance is on, and its game's first port there."""
+
+    id: str
+    name: str
+    address: str
+    first_port: int | None
+
+    @classmethod
+    def of(cls, node: Node, first_port: int | None) -> Home:
+        return cls(node.id, node.name, node.address, first_port)
+
+
 class InstanceSummary(Output):
     """What a list shows."""
 
@@ -52,8 +69,9 @@ class InstanceSummary(Output):
     retry: RetryOut | None
 
     @classmethod
-    def of(cls, instance: Instance, node: Node | None, first_port: int | None) -> InstanceSummary:
-        return cls(**_summary(instance, node, first_port))
+    def of(cls, instance: Instance | Row[Any], home: Home | None = None) -> InstanceSummary:
+        """Of an instance, or of a row with as much of one as is needed here."""
+        return cls(**_summary(instance, home))
 
 
 class InstanceOut(InstanceSummary):
@@ -109,7 +127,7 @@ class InstanceOut(InstanceSummary):
         used = UsageOut.model_validate(usage) if usage is not None else None
         ports = bindings(instance, leases)
         return cls(
-            **_summary(instance, node, ports[0].host if ports else None),
+            **_summary(instance, Home.of(node, ports[0].host if ports else None) if node else None),
             **{key: getattr(instance, key) for key in _COPIED},
             deadline=deadline(instance, settings),
             ports=[
@@ -153,7 +171,7 @@ _COPIED = (
 )
 
 
-def _summary(instance: Instance, node: Node | None, first_port: int | None) -> dict[str, Any]:
+def _summary(instance: Instance | Row[Any], home: Home | None) -> dict[str, Any]:
     return {
         "id": instance.id,
         "name": instance.name,
@@ -161,8 +179,8 @@ def _summary(instance: Instance, node: Node | None, first_port: int | None) -> d
         "state": instance.state,
         "state_since": instance.state_since,
         "wanted": instance.wanted,
-        "node": NodeRef(id=node.id, name=node.name) if node is not None else None,
-        "address": f"{node.address or node.name}:{first_port}" if node is not None and first_port else None,
+        "node": NodeRef(id=home.id, name=home.name) if home else None,
+        "address": f"{home.address or home.name}:{home.first_port}" if home and home.first_port else None,
         "metadata": instance.details,
         "players": len(instance.players),
         "started_at": instance.started_at if instance.state in (State.RUNNING, State.STOPPING, State.LOST) else None,
@@ -173,7 +191,7 @@ def _summary(instance: Instance, node: Node | None, first_port: int | None) -> d
     }
 
 
-def _retry(instance: Instance) -> dict[str, Any] | None:
+def _retry(instance: Instance | Row[Any]) -> dict[str, Any] | None:
     if instance.state is not State.STARTING or instance.attempt < 2:
         return None
     return {"attempt": instance.attempt, "at": instance.retry_at, "problem": instance.setback}
