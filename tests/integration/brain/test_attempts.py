@@ -49,7 +49,7 @@ async def test_a_crash_leads_back_to_starting_with_the_moment_of_the_next_attemp
     assert waiting.retry_at == brain.clock.now() + timedelta(seconds=5)
     assert waiting.problem is None
     assert (waiting.log_tail, (waiting.exit or {})["code"]) == (["bye"], 1)
-    shown = InstanceSummary.of(waiting, None, None).retry
+    shown = InstanceSummary.of(waiting).retry
     assert shown is not None
     assert shown.problem is not None
     assert (shown.attempt, shown.problem.code) == (2, "exited")
