@@ -25,6 +25,13 @@ from hytopus.brain.backups.sealing import SALT, BackupKey, SealBroken, Sealer, u
 FORMAT: Final = 1
 _LEVEL: Final = 9
 _FIRST_LINE: Final = 4096
+_LONGEST_LINE: Final = 16 << 20
+"""Bytes; rows come nowhere near it."""
+_TIMES: Final = 1000
+_ROOM: Final = 1 << 30
+"""A backup unpacks to at most so many times its size, or to so many bytes where it is small; usual are a dozen."""
+_SIP: Final = 1024
+"""Bytes unpacked at a time; the worst of zstd makes 32 MiB of them."""
 
 
 class ArchiveWriter:
@@ -68,7 +75,7 @@ def read_archive(path: Path, key: BackupKey | None, *, name: str) -> Generator[A
             raise BackupNotSealed(backup=name)
         pieces = _pieces(file, seal, key)
         try:
-            for line in _split(pieces):
+            for line in _split(pieces, most=max(_ROOM, _TIMES * path.stat().st_size)):
                 yield json.loads(line)
         except (SealBroken, zstandard.ZstdError, ValueError, RecursionError) as error:
             raise BackupDamaged(backup=name, cause=error) from error
@@ -100,11 +107,24 @@ def _pieces(file: BinaryIO, seal: dict[str, str] | None, key: BackupKey | None) 
     return unseal(file, key, bytes.fromhex(seal["salt"]))
 
 
-def _split(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _split(pieces: Iterator[bytes], *, most: int) -> Iterator[bytes]:
+    """The lines of what is packed; neither one of them nor all together may be without end."""
     unpacker = zstandard.ZstdDecompressor().decompressobj()
-    rest = b""
-    for piece in pieces:
-        *lines, rest = (rest + unpacker.decompress(piece)).split(b"\n")
+    rest, total = b"", 0
+    for sip in _sips(pieces):
+        text = unpacker.decompress(sip)
+        total += len(text)
+        *lines, rest = (rest + text).split(b"\n")
+        if total > most:
+            raise ValueError(f"it unpacks to more than {most >> 20:,} MiB, which no Brain has written")
+        if len(rest) > _LONGEST_LINE:
+            raise ValueError(f"it has a line of more than {_LONGEST_LINE >> 20} MiB, which no Brain has written")
         yield from lines
     if rest or not unpacker.eof:
         raise ValueError("it ends in the middle")
+
+
+def _sips(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        for start in range(0, len(piece), _SIP):
+            yield piece[start : start + _SIP]
