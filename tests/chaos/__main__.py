@@ -90,7 +90,7 @@ def opened() -> Iterator[tuple[Site, str]]:
     directory.chmod(0o711)  # PostgreSQL does not run as root
     with ExitStack() as stack_of:
         stack_of.callback(shutil.rmtree, directory, ignore_errors=True)
-        postgres = PostgresProcess(_made(directory / "postgres"))
+        postgres = PostgresProcess(_made(directory / "postgres"), durable=True)
         postgres.create()
         postgres.start()
         stack_of.callback(postgres.stop)

@@ -1,6 +1,7 @@
 """A real PostgreSQL for the tests: its own cluster in a temporary directory, not durable and therefore fast.
 
-What measures asks for a durable one, which is as PostgreSQL is installed.
+What measures, or kills it, asks for a durable one, which is as PostgreSQL is installed: the other forgets what it has
+acknowledged when it is killed.
 """
 
 from __future__ import annotations
