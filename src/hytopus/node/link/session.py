@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Final
@@ -167,12 +166,9 @@ class _Session:
                 log.warning("a message could not be sent", kind=type(message).__name__, cause=str(error))
 
     async def _beat(self, clock: Clock, seconds: float) -> None:
-        """After a first wait of any length, or nodes that came back together would beat together from then on."""
-        wait = seconds * random.random()  # noqa: S311 - spreading load, not a secret
         while True:
             await self._channel.send(self._agent.heartbeat())
-            await clock.sleep(wait)
-            wait = seconds
+            await clock.sleep(seconds)
 
 
 def _refusal(message: Refused) -> LinkRefused:

@@ -181,15 +181,9 @@ async def test_the_inventory_is_marked_as_standing(brain: PlayedBrain, clock: Ma
 
 
 async def test_heartbeats_keep_their_interval(brain: PlayedBrain, clock: ManualClock) -> None:
-    """From the second on: it comes sooner by chance, so that nodes which came back together are soon apart."""
     async with linked(brain, clock):
         channel, _ = await brain.met()
         await said(channel, Heartbeat)
-        second = asyncio.ensure_future(said(channel, Heartbeat))
-        for _ in range(50):
-            if not second.done():
-                await clock.advance(0.1)
-        assert second.done()
         following = asyncio.ensure_future(said(channel, Heartbeat))
         await clock.advance(4.9)
         assert not following.done()
