@@ -92,8 +92,7 @@ class CachedDirectories:
         return [asdict(file) for file in await self._workspaces.provenance(instance_id, pattern)]
 
     async def purge(self, template_id: str, version: str) -> Mapping[str, Any]:
-        in_use = await asyncio.to_thread(self._workspaces.in_use)
-        purged = await self._cache.purge(template_id or None, version or None, in_use=in_use)
+        purged = await self._cache.purge(template_id or None, version or None, in_use=self._workspaces.in_use)
         log.info("cache purged", template=template_id or "all", version=version or "all", freed=purged.freed_bytes)
         await self.count()
         return asdict(purged)
@@ -143,7 +142,7 @@ class CachedDirectories:
         """Let go of versions that are not used, where the cache is too large or they are too old."""
         try:
             bounds = await asyncio.to_thread(self._bounds)
-            gone = await self._cache.evict(bounds, in_use=await asyncio.to_thread(self._workspaces.in_use))
+            gone = await self._cache.evict(bounds, in_use=self._workspaces.in_use)
         except OSError as error:
             log.warning("the template cache could not be made smaller", why=str(error))
             return
@@ -155,7 +154,7 @@ class CachedDirectories:
     async def _collect(self) -> None:
         try:
             await self._workspaces.collect()
-            freed = await self._cache.collect(in_use=await asyncio.to_thread(self._workspaces.in_use))
+            freed = await self._cache.collect(in_use=self._workspaces.in_use)
         except OSError as error:
             log.warning("files nobody uses could not be deleted", why=str(error))
             return

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +27,9 @@ from hytopus.node.runtime.base import NoSpaceLeft
 
 _ATTEMPTS: Final = 2
 """Of a fetch whose checksum does not match."""
+
+InUse = Callable[[], AbstractSet[str]]
+"""Reads the links of the trees that instances are built of, as it is at that moment. May block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ class TemplateCache:
             self._held.subtract(keys)
 
     async def purge(
-        self, template_id: str | None = None, version: str | None = None, *, in_use: AbstractSet[str] = frozenset()
+        self, template_id: str | None = None, version: str | None = None, *, in_use: InUse = frozenset
     ) -> Purged:
         """Forget everything, a template or a version at once; delete the trees that no instance uses."""
         async with self._changing:
@@ -156,14 +159,14 @@ class TemplateCache:
             self.disk.wake()
             return purged
 
-    async def collect(self, *, in_use: AbstractSet[str]) -> int:
+    async def collect(self, *, in_use: InUse) -> int:
         """Delete trees that were purged or replaced and that no instance uses any more; returns the bytes freed."""
         async with self._changing:
             dropped = await asyncio.to_thread(lambda: self._drop(self._orphans(), in_use))
             self.disk.wake()
             return dropped.freed_bytes
 
-    async def evict(self, bounds: Bounds, *, in_use: AbstractSet[str]) -> list[Kept]:
+    async def evict(self, bounds: Bounds, *, in_use: InUse) -> list[Kept]:
         """Let go of what has not been used for longest, as far as the bounds ask for it; returns what has gone."""
         async with self._changing:
             gone = await asyncio.to_thread(self._evict, bounds, in_use)
@@ -203,14 +206,15 @@ class TemplateCache:
             shelf.touch(self.disk, layer.link)
         return layer
 
-    def _evict(self, bounds: Bounds, in_use: AbstractSet[str]) -> list[Kept]:
+    def _evict(self, bounds: Bounds, in_use: InUse) -> list[Kept]:
+        is_busy = self._look(in_use)
         links: dict[tuple[str, str], str] = {}
         kept: list[Kept] = []
         for template_id, version, link in shelf.pointers(self.disk):
             if (layer := self.layer(link)) is None:
                 continue
             links[template_id, version] = link
-            busy = link in in_use or self._held[template_id, version] > 0
+            busy = is_busy(link, (template_id, version))
             kept.append(Kept(template_id, version, layer.bytes, shelf.used_at(self.disk, link), busy))
         gone = list(evicted(kept, bounds, time.time()))
         for each in gone:
@@ -300,11 +304,22 @@ class TemplateCache:
     def _orphans(self) -> set[str]:
         return set(shelf.links(self.disk)) - {link for _, _, link in shelf.pointers(self.disk)}
 
-    def _drop(self, links: AbstractSet[str], in_use: AbstractSet[str]) -> Purged:
+    def _look(self, in_use: InUse) -> Callable[[str, tuple[str, str]], bool]:
+        """Whether a tree of a version is in use, or about to be.
+
+        What is held is read first: an instance lets go of its layers only when it is written down what it is built of.
+        """
+        held = {version for version, count in list(self._held.items()) if count > 0}
+        used = in_use()
+        return lambda link, version: link in used or version in held
+
+    def _drop(self, links: AbstractSet[str], in_use: InUse) -> Purged:
+        """Trees that nobody can find any more, so that none begins to be used meanwhile."""
+        is_busy = self._look(in_use)
         freed = trees = kept = 0
         for link in links:
             facts = shelf.read_facts(self.disk, link)
-            if link in in_use or (facts and self._held[facts.template_id, facts.version] > 0):
+            if is_busy(link, (facts.template_id, facts.version) if facts else ("", "")):
                 kept += 1
                 continue
             self.disk.throw(self.disk.root / LAYERS / link)

@@ -10,6 +10,7 @@ Preparing again keeps what the instance changed. Every step can be interrupted a
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ class Workspaces:
         self._cache = cache
         self.site = Site(cache.disk, cache.owner, Plans(cache.disk, cache.owner), options_limit)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._preparing = 0
+        self._turn = threading.Lock()
+        self._begun = self._ended = 0
+        """Preparations, counted in their threads: only there is it certain what has touched the disk."""
 
     async def prepare(
         self,
@@ -153,17 +156,18 @@ class Workspaces:
         return frozenset(layer.link for record in self._records() for layer in record.layers)
 
     async def collect(self) -> None:
-        """Drop rendered and squashed trees that no instance uses, and plans older than a week."""
-        if not self._preparing:
-            await asyncio.to_thread(self._collect)
-            self.disk.wake()
+        """Drop rendered and squashed trees that no instance uses, and plans older than a week.
+
+        It gives way to preparations: one that begins meanwhile may find such a tree and build on it.
+        """
+        await asyncio.to_thread(self._collect)
+        self.disk.wake()
 
     def _lock(self, instance_id: str) -> asyncio.Lock:
         return self._locks.setdefault(instance_id, asyncio.Lock())
 
     async def _run(self, request: Request, work: Callable[[], _T]) -> _T:
         """In a thread; a cancelled caller leaves only when the thread has stopped touching the disk."""
-        self._preparing += 1
         thread = asyncio.ensure_future(asyncio.to_thread(work))
         try:
             return await asyncio.shield(thread)
@@ -171,13 +175,18 @@ class Workspaces:
             request.stop.set()
             await asyncio.wait([thread])
             thread.exception()  # nobody else looks at it once the caller is cancelled
-            self._preparing -= 1
             self.disk.wake()
 
     def _prepare(self, request: Request, steps: Steps) -> Record:
         instance = self.site.instance(request.instance_id)
-        how = existing_how(instance)
-        return prepare(self.site, request.by(how) if how else request, steps)
+        with self._turn:
+            self._begun += 1
+        try:
+            how = existing_how(instance)
+            return prepare(self.site, request.by(how) if how else request, steps)
+        finally:
+            with self._turn:
+                self._ended += 1
 
     def _prepared(self, instance_id: str, record: Record, timings: Mapping[str, float]) -> Prepared:
         return Prepared(
@@ -206,6 +215,10 @@ class Workspaces:
         return [record for path in self.disk.instances.iterdir() if (record := records.read_record(path)) is not None]
 
     def _collect(self) -> None:
+        with self._turn:
+            begun, ended = self._begun, self._ended
+        if begun != ended:
+            return
         used = self._records()
         keep: dict[str, set[str | None]] = {
             RENDERED: {record.rendered for record in used},
@@ -215,5 +228,9 @@ class Workspaces:
         old = time.time() - _PLAN_SECONDS
         for kind, names in keep.items():
             for path in (self.disk.root / kind).iterdir():
-                if path.name not in names and (kind != PLANS or path.stat().st_mtime < old):
+                if path.name in names or (kind == PLANS and path.stat().st_mtime >= old):
+                    continue
+                with self._turn:
+                    if self._begun != begun:
+                        return
                     self.disk.throw(path)

@@ -65,8 +65,8 @@ async def test_another_checksum_is_fetched_anew(cache: TemplateCache, download: 
     assert (new.tree / "a").read_bytes() == b"new"
     assert (old.tree / "a").read_bytes() == b"old", "an instance may still use it"
     assert [one.link for one in await cache.contents()] == [new.link]
-    assert await cache.collect(in_use={old.link}) == 0
-    assert await cache.collect(in_use=frozenset()) == 3
+    assert await cache.collect(in_use=lambda: {old.link}) == 0
+    assert await cache.collect(in_use=frozenset) == 3
     assert not old.tree.exists()
 
 
@@ -157,9 +157,9 @@ async def test_held_layers_are_not_purged(cache: TemplateCache, download: Watche
     async with cache.hold([source]) as (layer,):
         purged = await cache.purge()
         assert (purged.trees, purged.kept_until_released) == (0, 1)
-        assert await cache.collect(in_use=frozenset()) == 0
+        assert await cache.collect(in_use=frozenset) == 0
         assert layer.tree.exists()
-    assert await cache.collect(in_use=frozenset()) == 3
+    assert await cache.collect(in_use=frozenset) == 3
 
 
 async def test_purging_forgets_at_once_and_deletes_what_nobody_uses(
@@ -169,7 +169,7 @@ async def test_purging_forgets_at_once_and_deletes_what_nobody_uses(
     layers = [await cache.ensure(source) for source in sources]
     one = await cache.purge("a", "1")
     assert (one.trees, one.freed_bytes, one.kept_until_released) == (1, 10, 0)
-    rest = await cache.purge("a", in_use={layers[1].link})
+    rest = await cache.purge("a", in_use=lambda: {layers[1].link})
     assert (rest.trees, rest.kept_until_released) == (0, 1)
     assert layers[1].tree.exists()
     assert {layer.name for layer in await cache.contents()} == {"b@1", "b@2"}
@@ -178,7 +178,7 @@ async def test_purging_forgets_at_once_and_deletes_what_nobody_uses(
     assert everything.trees == 3
     assert await cache.contents() == []
     assert list(cache.disk.cache.iterdir()) == []
-    await cache.collect(in_use=frozenset())
+    await cache.collect(in_use=frozenset)
     await cache.disk.empty()
     assert left_over(cache.disk.root) == []
     assert list((cache.disk.root / "l").iterdir()) == []
@@ -250,7 +250,7 @@ async def test_a_full_cache_lets_go_of_what_nobody_uses(cache: TemplateCache, do
     old, used, fresh = [await cache.ensure(download.add(name, {"a": File(b"123")})) for name in ("old", "used", "new")]
     for age, layer in enumerate((fresh, used, old), start=1):
         os.utime(cache.disk.root / "l" / layer.link / "facts.json", (1e9 - age, 1e9 - age))
-    gone = await cache.evict(Bounds(bytes=4), in_use={used.link})
+    gone = await cache.evict(Bounds(bytes=4), in_use=lambda: {used.link})
     assert [each.template_id for each in gone] == ["old", "new"]
     assert [layer.link for layer in await cache.contents()] == [used.link]
     assert used.tree.exists()
@@ -262,4 +262,4 @@ async def test_a_hit_makes_a_version_young_again(cache: TemplateCache, download:
     layer = await cache.ensure(source)
     os.utime(cache.disk.root / "l" / layer.link / "facts.json", (1e9, 1e9))
     await cache.ensure(source)
-    assert await cache.evict(Bounds(age_s=3600), in_use=frozenset()) == []
+    assert await cache.evict(Bounds(age_s=3600), in_use=frozenset) == []

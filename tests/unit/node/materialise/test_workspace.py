@@ -254,11 +254,11 @@ async def test_trees_in_use_are_known_from_the_disk(overlay: World) -> None:
     await overlay.prepare([used])
     in_use = await asyncio.to_thread(overlay.workspaces.in_use)
     assert in_use == {used.link}
-    assert (await overlay.cache.purge(in_use=in_use)).kept_until_released == 1
+    assert (await overlay.cache.purge(in_use=overlay.workspaces.in_use)).kept_until_released == 1
     assert not unused.tree.exists()
     await overlay.workspaces.reopen("i")
     await overlay.workspaces.destroy("i")
-    await overlay.cache.collect(in_use=await asyncio.to_thread(overlay.workspaces.in_use))
+    await overlay.cache.collect(in_use=overlay.workspaces.in_use)
     assert not used.tree.exists()
 
 
