@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -32,6 +32,8 @@ class NodeFact:
     doubled_at: datetime | None = None
     doubled_from: str = ""
     """When and from where another machine last came with its identity."""
+    claims: Mapping[str, str] = field(default_factory=dict)
+    """Region and tags it says it has, where others count."""
     findings: Sequence[Finding] = ()
     """What its own doctor says."""
 

@@ -27,6 +27,7 @@ from hytopus.brain.history.durations import buckets, percentile
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.rooms import rooms_of
 from hytopus.brain.instances.states import State
+from hytopus.brain.nodes.commands import claims, shown
 from hytopus.brain.nodes.findings import node_findings
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
@@ -135,6 +136,7 @@ def _node(
         certificate_until=certificate_until,
         doubled_at=node.doubled_at,
         doubled_from=node.doubled_from,
+        claims={key: shown(value) for key, value in claims(node).items()},
         findings=findings,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,6 +24,8 @@ from hytopus.kit.ids import is_name
 from hytopus.wire.messages import RegisterNode
 
 OVERRIDABLE: Final = ("region", "tags", "environment", "address", "slots")
+PLACING: Final = ("region", "tags")
+"""Which scopes it lies in and what is placed on it: a node says so once, when it joins, and is not believed later."""
 _MEASURED: Final = ("cpus", "memory_mb", "disk_mb", "port_first", "port_last", "leases")
 
 
@@ -39,18 +42,50 @@ async def join(session: AsyncSession, name: str, *, at: datetime, actor: Actor =
 async def register(session: AsyncSession, node: Node, message: RegisterNode, *, at: datetime) -> None:
     """A session begins: take over what the node says of itself. Raises `NodeIdentityInUse`.
 
-    The first session binds the identity to its agent; another machine that shows it later is refused.
+    The first session binds the identity to its agent; another machine that shows it later is refused. Region and tags
+    count as the first session has them. A node that comes back with others stays where it is until an operator says
+    otherwise, for whoever broke into it must not move it to where more is to be had.
     """
     if node.agent_id and node.agent_id != message.agent_id:
         raise NodeIdentityInUse(node=node.name)
     node.agent_id = message.agent_id
-    node.facts = asdict(message.facts)
+    before, node.facts = node.facts, asdict(message.facts)
     node.last_seen = at
-    apply_facts(node)
+    apply_facts(node, believed=() if before else PLACING)
+    if before:
+        _tell_of_claims(session, node, before, at)
     _take_back(session, node, at)
     advance(session, node, NodeState.ONLINE, at=at)
     signal(session, "node", node.id)
     signal(session, "placement")
+
+
+def claims(node: Node) -> dict[str, Any]:
+    """Region and tags the node says it has, where others count and no operator has decided."""
+    return {
+        key: node.facts[key]
+        for key in PLACING
+        if key in node.facts and key not in node.overrides and _differ(node.facts[key], getattr(node, key))
+    }
+
+
+def _tell_of_claims(session: AsyncSession, node: Node, before: Mapping[str, Any], at: datetime) -> None:
+    """Once for each: it may come back again and again."""
+    new = {key: value for key, value in claims(node).items() if _differ(value, before.get(key, value))}
+    if not new:
+        return
+    said = " and ".join(f"the {key} {shown(value)}" for key, value in new.items())
+    message = f"Node {node.name} says that it has {said}; that was not followed."
+    tell(session, node, "node.claimed_another_place", message, at=at, data=new)
+
+
+def _differ(one: Any, other: Any) -> bool:
+    return shown(one) != shown(other)
+
+
+def shown(value: Any) -> str:
+    """A region or tags, for a person."""
+    return (", ".join(sorted(value)) if isinstance(value, tuple | list) else str(value)) or "none"
 
 
 def _take_back(session: AsyncSession, node: Node, at: datetime) -> None:
@@ -153,7 +188,7 @@ async def update(session: AsyncSession, node: Node, changes: dict[str, Any], *, 
     overrides = dict(node.overrides)
     overrides.update({key: changes[key] for key in OVERRIDABLE if key in changes})
     node.overrides = {key: value for key, value in overrides.items() if value is not None}
-    apply_facts(node)
+    apply_facts(node, believed=changes.keys() & set(PLACING))
     after = {key: getattr(node, key) for key in changes}
     message = f"Node {node.name} was changed: {', '.join(sorted(changes))}."
     tell(session, node, "node.changed", message, at=at, actor=actor, data=after)
@@ -173,10 +208,10 @@ async def remove(session: AsyncSession, node: Node, *, actor: Actor, at: datetim
     signal(session, "node_state", node.id)
 
 
-def apply_facts(node: Node) -> None:
-    """Work out what counts: the operator's override, else what the node says."""
+def apply_facts(node: Node, *, believed: Collection[str]) -> None:
+    """Work out what counts: the operator's override, else what the node says; of `PLACING` only what is believed."""
     for key in OVERRIDABLE:
-        if key in node.overrides or key in node.facts:
+        if key in node.overrides or (key in node.facts and (key not in PLACING or key in believed)):
             value = node.overrides.get(key, node.facts.get(key))
             setattr(node, key, list(value) if isinstance(value, tuple | list) else value)
     for key in _MEASURED:

@@ -47,6 +47,7 @@ ILL = {
     "old_engine": _node(engine_version="19.03.15"),
     "engine_down": _load(engine_up=False),
     "node_offline": _node(state="offline"),
+    "claims_another_place": _node(claims={"region": "eu"}),
     "doubled_identity": _node(doubled_at=NOW - timedelta(hours=2), doubled_from="203.0.113.9"),
     "no_second_factor": replace(WELL, single_factor=["alice"]),
     "ca_rotation": replace(WELL, rotating_since=NOW - timedelta(days=9), left_behind=["oak"]),

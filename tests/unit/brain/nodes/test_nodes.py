@@ -72,6 +72,33 @@ async def test_the_operator_overrides_what_a_node_says_until_he_takes_it_back(sq
     assert (reset.region, reset.slots, reset.overrides) == ("eu", 16, {"tags": []})
 
 
+async def test_a_node_that_comes_back_with_another_region_stays_where_it_is(sqlite: Database) -> None:
+    brain = Brain(sqlite)
+    node = await brain.has_node()
+    await brain.meets(node, region="us", tags=("hdd",))
+    for _ in range(2):
+        await brain.meets(node, region="eu", tags=("ssd",), slots=9)
+    async with sqlite.read() as session:
+        met = await find(session, node.id)
+    assert (met.region, met.tags, met.slots) == ("us", ["hdd"], 9)
+    assert commands.claims(met) == {"region": "eu", "tags": ["ssd"]}
+    assert await brain.events("node.claimed") == ["node.claimed_another_place"], "told once"
+    changed = await change(sqlite, node, slots=3)
+    assert (changed.region, changed.slots) == ("us", 3), "another decision of the operator says nothing of this"
+    moved = await change(sqlite, node, region="eu")
+    assert commands.claims(moved).keys() == {"tags"}
+    followed = await change(sqlite, node, tags=None)
+    assert (followed.region, followed.tags, commands.claims(followed)) == ("eu", ["ssd"], {})
+
+
+async def test_order_of_tags_is_no_other_place(sqlite: Database) -> None:
+    brain = Brain(sqlite)
+    node = await brain.has_node()
+    await brain.meets(node, tags=("a", "b"))
+    await brain.meets(node, tags=("b", "a"))
+    assert await brain.events("node.claimed") == []
+
+
 async def test_a_copied_identity_is_refused(sqlite: Database) -> None:
     brain = Brain(sqlite)
     node = await brain.has_node(agent_id="somebody else")
