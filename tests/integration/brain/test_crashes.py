@@ -247,6 +247,21 @@ async def test_what_no_database_takes_is_taken_out(crashes: Crashes) -> None:
     assert found["facts"]["usage"] == {"cpu_percent": None}
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"layers": 5},
+        {"excerpt": 5},
+        {"cause": "half \ud800 a letter"},
+        {"layers": ["\ud800@1"], "excerpt": ["\ud800"], "usage": {"\ud800": 1}},
+        {"exit_code": True},
+    ],
+)
+async def test_whatever_a_node_says_of_a_crash_its_session_stands(crashes: Crashes, facts: dict[str, Any]) -> None:
+    report, _ = crashes.report(**facts)
+    assert await crashes.tell(report) is not None
+
+
 async def test_a_bundle_that_is_too_large_is_let_go_but_the_crash_is_kept(crashes: Crashes) -> None:
     report, _ = crashes.report()
     reply = await crashes.tell(report, max_bundle_mb=0.0001)

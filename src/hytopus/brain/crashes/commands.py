@@ -105,9 +105,9 @@ def _write_down(
         exit_code=code if isinstance(code := facts.get("exit_code"), int) and abs(code) < _INTEGER else None,
         fingerprint=_text(facts, "fingerprint", 16),
         cause=_text(facts, "cause", 200),
-        layers=" ".join(map(str, facts.get("layers") or ()))[:1000],
+        layers=" ".join(_texts(facts, "layers"))[:1000],
         facts={key: value for key, value in facts.items() if key not in _APART},
-        excerpt=[str(line) for line in facts.get("excerpt") or ()],
+        excerpt=_texts(facts, "excerpt"),
         size=report.size,
         sha256=report.sha256,
         s3_key=f"{prefix}crashes/{at:%Y/%m/%d}/{report.crash_id}.zip",
@@ -166,9 +166,10 @@ def _is_sound(report: CrashReport) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """What every database takes: servers print U+0000, and numbers that are none come from nodes that mean harm."""
+    """What every database takes: servers print U+0000; halves of letters and numbers that are none come from nodes that
+    mean harm."""
     if isinstance(value, str):
-        return value.replace("\0", "\ufffd")
+        return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list):
@@ -183,6 +184,12 @@ def _moment(text: str, now: datetime) -> datetime:
     except ValueError:
         return now
     return min(at if at.tzinfo else at.replace(tzinfo=UTC), now)
+
+
+def _texts(facts: Mapping[str, Any], key: str) -> list[str]:
+    """The elements of a list; none where something else stands in its place."""
+    found = facts.get(key)
+    return [str(each) for each in found] if isinstance(found, list) else []
 
 
 def _text(facts: Mapping[str, Any], key: str, length: int) -> str:
