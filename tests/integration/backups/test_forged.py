@@ -70,6 +70,18 @@ async def test_keys_come_out_of_sealed_backups_and_nothing_else_does(
         assert not list(folder.rglob("brain.toml"))
 
 
+async def test_more_keys_than_a_brain_has_are_not_gathered(
+    store: MemoryStore, tmp_path: Path, clock: ManualClock
+) -> None:
+    file = tmp_path / "many.backup"
+    with ArchiveWriter(file, None) as writer:
+        writer.lines([{"header": {"revision": revisions()[-1]}}])
+        writer.lines(file_line(f"ca/{number}.pem", bytes(1 << 18)) for number in range(8))
+        writer.end({})
+    with pytest.raises(BackupDamaged, match="more than 1 MiB of keys"):
+        await restore(store, await _kept(store, file, None, clock), None, into(tmp_path / "new"), clock)
+
+
 @pytest.mark.parametrize(
     "line",
     [{}, 7, "x", [1], {"end": 1}, {"table": "users"}, {"table": "users", "columns": [["id"]]}, {"file": "ca/ca.pem"}],

@@ -20,6 +20,10 @@ from hytopus.brain.backups.errors import BackupDamaged, BackupTooNew
 from hytopus.brain.db.migrate import alembic_config, upgrade
 
 _BATCH: Final = 500
+_WEIGHT: Final = 16 << 20
+"""Rows that are inserted at once, and characters in them: rows may be as large as a line may be."""
+_KEYS: Final = 1 << 20
+"""Bytes of all key files together; those of a Brain are some KB."""
 
 
 @dataclass(slots=True)
@@ -39,7 +43,7 @@ async def load(connection: AsyncConnection, lines: Iterator[Any], *, name: str) 
     await connection.run_sync(metadata.reflect)
     filler = _Filler(connection, metadata, name, Loaded(header))
     try:
-        while batch := await asyncio.to_thread(lambda: list(islice(lines, _BATCH))):
+        while batch := await asyncio.to_thread(take_batch, lines):
             for line in batch:
                 await filler.take(line)
             await filler.flush()
@@ -50,6 +54,24 @@ async def load(connection: AsyncConnection, lines: Iterator[Any], *, name: str) 
     await connection.run_sync(_count_on, metadata)
     await connection.run_sync(upgrade, "head")
     return loaded
+
+
+def take_batch(lines: Iterator[Any]) -> list[Any]:
+    """The next lines, as many as may be in memory at once; one at least, and none at the end."""
+    batch: list[Any] = []
+    weight = 0
+    for line in islice(lines, _BATCH):
+        batch.append(line)
+        weight += _weight(line)
+        if weight >= _WEIGHT:
+            break
+    return batch
+
+
+def _weight(line: Any) -> int:
+    """Characters. Rows are flat; what is not may be far larger than it looks, so nothing follows it."""
+    values = line if isinstance(line, list) else list(line.values()) if isinstance(line, dict) else [line]
+    return sum(_WEIGHT if isinstance(value, list | dict) else len(str(value)) for value in values)
 
 
 def _header(lines: Iterator[Any], name: str) -> dict[str, Any]:
@@ -87,7 +109,7 @@ class _Filler:
         elif "table" in line:
             await self._begin(line["table"], line["columns"])
         elif "file" in line:
-            self._loaded.files[line["file"]] = base64.b64decode(line["data"])
+            self._keep(line["file"], base64.b64decode(line["data"]))
         else:
             self._said = line["end"]["rows"]
 
@@ -110,6 +132,12 @@ class _Filler:
         self._table, self._columns = self._metadata.tables[name], [(column, kind) for column, kind in columns]
         self._loaded.rows[name] = 0
         await self._connection.execute(self._table.delete())  # what the migrations put there themselves
+
+    def _keep(self, name: str, data: bytes) -> None:
+        files = self._loaded.files
+        files[name] = data
+        if sum(map(len, files.values())) > _KEYS:
+            raise self._damaged(f"it holds more than {_KEYS >> 20} MiB of keys, which no Brain has")
 
     def _hold(self, line: list[Any]) -> None:
         if self._table is None or len(line) != len(self._columns):
