@@ -11,14 +11,14 @@ from hytopus.brain.activity.models import Event
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances import commands
 from hytopus.brain.instances.assignments import commands_for
-from hytopus.brain.instances.creation import create
-from hytopus.brain.instances.fences import Fences
-from hytopus.brain.instances.inventory import register_node
+from hytopus.brain.instances.creating.creation import create
 from hytopus.brain.instances.models import Instance
-from hytopus.brain.instances.observe import observe
 from hytopus.brain.instances.queries import find
-from hytopus.brain.instances.reconciler import looking, reconcile
-from hytopus.brain.instances.scheduler import Outlook, schedule
+from hytopus.brain.instances.reconciling.fences import Fences
+from hytopus.brain.instances.reconciling.reconciler import looking, reconcile
+from hytopus.brain.instances.reports.inventory import register_node
+from hytopus.brain.instances.reports.observe import observe
+from hytopus.brain.instances.scheduling.scheduler import Outlook, schedule
 from hytopus.brain.instances.schemas import CreateInstance
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.models import Node

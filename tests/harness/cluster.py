@@ -19,10 +19,11 @@ import structlog
 from sqlalchemy import func, select
 
 from hytopus.brain.activity.models import Event
-from hytopus.brain.instances import commands, relocation
-from hytopus.brain.instances.creation import create
+from hytopus.brain.instances import commands
+from hytopus.brain.instances.creating.creation import create
 from hytopus.brain.instances.models import Instance, Leftover, PortLease
 from hytopus.brain.instances.queries import find, held_by_node
+from hytopus.brain.instances.relocating import relocation
 from hytopus.brain.instances.schemas import CreateInstance
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.instances.states import State, Wanted

@@ -21,7 +21,7 @@ from hytopus.brain.gateway.fence import fence
 from hytopus.brain.gateway.gateway import Gateway, Peer
 from hytopus.brain.gateway.session import serve
 from hytopus.brain.instances.loops import run_loops
-from hytopus.brain.instances.mover import run_mover
+from hytopus.brain.instances.relocating.mover import run_mover
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.settings import NodeSettings

@@ -34,7 +34,7 @@ from hytopus.brain.http.middleware import BodyLimit, RequestLog
 from hytopus.brain.http.routing import PREFIX, mounted_routes
 from hytopus.brain.http.security import SecurityHeaders
 from hytopus.brain.http.streams import Streams
-from hytopus.brain.instances.joint_creation import open_joint_creation
+from hytopus.brain.instances.creating.joint_creation import open_joint_creation
 from hytopus.brain.instances.reach import narrowed
 from hytopus.brain.templates.queries import Usage
 from hytopus.errors import HytopusError

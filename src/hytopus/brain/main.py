@@ -48,9 +48,9 @@ from hytopus.brain.history.recorder import Recorder
 from hytopus.brain.http.metrics import Metrics
 from hytopus.brain.http.streams import Streams
 from hytopus.brain.instances.loops import run_loops
-from hytopus.brain.instances.mover import run_mover
 from hytopus.brain.instances.queries import usage
 from hytopus.brain.instances.reach import seen_of
+from hytopus.brain.instances.relocating.mover import run_mover
 from hytopus.brain.nodes.live import load_frames
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.panel import serve as panel

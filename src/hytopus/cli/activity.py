@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from hytopus.cli.client import Json
-from hytopus.cli.live import follow_events
-from hytopus.cli.options import DEFAULTS, Options, connect
-from hytopus.cli.output import clock_time, plain, print_json, print_json_line, say
+from hytopus.cli.connection.client import Json
+from hytopus.cli.connection.live import follow_events
+from hytopus.cli.connection.options import DEFAULTS, Options, connect
+from hytopus.cli.terminal.output import clock_time, plain, print_json, print_json_line, say
 
 
 async def events(

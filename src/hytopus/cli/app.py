@@ -18,10 +18,10 @@ _COMMANDS: Final = {
     "logout": ("hytopus.cli.login:logout", "Forget the login and revoke its token.", "Start"),
     "completion": ("hytopus.cli.completion:completion", "Print what completes commands in a shell.", "Start"),
     "whoami": ("hytopus.cli.login:whoami", "Show who you are to the Brain.", "Start"),
-    "instance": ("hytopus.cli.instance:app", "Create, run and look into game servers.", "Game servers"),
-    "template": ("hytopus.cli.template:app", "Pack, push and inspect template layers.", "Game servers"),
+    "instance": ("hytopus.cli.instance.group:app", "Create, run and look into game servers.", "Game servers"),
+    "template": ("hytopus.cli.template.group:app", "Pack, push and inspect template layers.", "Game servers"),
     "game": ("hytopus.cli.game:app", "List games and build their images.", "Game servers"),
-    "node": ("hytopus.cli.node:app", "Join, run and care for nodes.", "Operation"),
+    "node": ("hytopus.cli.node.group:app", "Join, run and care for nodes.", "Operation"),
     "crash": ("hytopus.cli.crash:app", "Look into crashes: one by one, and by their cause.", "Game servers"),
     "events": ("hytopus.cli.activity:events", "Show what happened.", "Operation"),
     "doctor": ("hytopus.cli.doctor:doctor", "Look for problems that need a person.", "Operation"),
@@ -32,7 +32,7 @@ _COMMANDS: Final = {
     "second-factor": ("hytopus.cli.second_factor:app", "Protect your login with an authenticator app.", "Operation"),
     "token": ("hytopus.cli.token:app", "Manage API tokens.", "Operation"),
     "backup": ("hytopus.cli.backup:app", "List, make and verify backups of the Brain.", "Operation"),
-    "brain": ("hytopus.cli.brain:app", "Run, back up and restore the Brain here.", "Operation"),
+    "brain": ("hytopus.cli.brain.group:app", "Run, back up and restore the Brain here.", "Operation"),
 }
 
 _EPILOGUE: Final = (

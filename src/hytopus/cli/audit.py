@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
-from hytopus.cli.client import Json
+from hytopus.cli.connection.client import Json
+from hytopus.cli.connection.options import DEFAULTS, Options, connect, group
 from hytopus.cli.extras import needs, reading_settings
-from hytopus.cli.options import DEFAULTS, Options, connect, group
-from hytopus.cli.output import clock_time, print_json, print_table, say
 from hytopus.cli.parse import duration
-from hytopus.cli.sanitise import sanitise_json
+from hytopus.cli.terminal.output import clock_time, print_json, print_table, say
+from hytopus.cli.terminal.sanitise import sanitise_json
 from hytopus.errors import HytopusError
 
 app: Final = group("audit", "Show, check and export who changed what.")

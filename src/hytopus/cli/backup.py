@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Final
 
 from cyclopts import Parameter
 
-from hytopus.cli.ask import confirm
-from hytopus.cli.client import Api, Json, at
-from hytopus.cli.options import DEFAULTS, Options, connect, group
-from hytopus.cli.output import age, clock_time, note, plain, print_json, print_table, say, size
+from hytopus.cli.connection.client import Api, Json, at
+from hytopus.cli.connection.options import DEFAULTS, Options, connect, group
+from hytopus.cli.terminal.ask import confirm
+from hytopus.cli.terminal.output import age, clock_time, note, plain, print_json, print_table, say, size
 from hytopus.errors import HytopusError
 
 app: Final = group("backup", "List, make, verify and delete backups of the Brain.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from hytopus.cli.client import Json, at
-from hytopus.cli.options import DEFAULTS, Options, connect, group
-from hytopus.cli.output import age, clock_time, plain, print_fields, print_json, print_table, say, size
-from hytopus.cli.template_pull import TargetExists
+from hytopus.cli.connection.client import Json, at
+from hytopus.cli.connection.options import DEFAULTS, Options, connect, group
+from hytopus.cli.template.pull import TargetExists
+from hytopus.cli.terminal.output import age, clock_time, plain, print_fields, print_json, print_table, say, size
 
 app: Final = group("crash", "Look into crashes: one by one, and by their cause.")
 

@@ -9,12 +9,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from hytopus.cli.client import Api, at
+from hytopus.cli.connection.client import Api, at
 from hytopus.cli.extras import needs
 from hytopus.cli.failure import NOT_FOUND, ApiProblem, exit_code
-from hytopus.cli.instance_wait import RUNNING, wait_until
-from hytopus.cli.progress import bytes_bar, last_line
-from hytopus.cli.template_push import prepare, push_archive
+from hytopus.cli.instance.wait import RUNNING, wait_until
+from hytopus.cli.template.push import prepare, push_archive
+from hytopus.cli.terminal.progress import bytes_bar, last_line
 
 GAME: Final = "luanti"
 VERSION: Final = "1.0.0"

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from hytopus.cli.connection.options import DEFAULTS, Options, connect
 from hytopus.cli.extras import needs, reading_settings
-from hytopus.cli.options import DEFAULTS, Options, connect
-from hytopus.cli.output import plain, print_json, say
+from hytopus.cli.terminal.output import plain, print_json, say
 
 _MARKS: Final = {"error": "ERROR", "warning": "WARNING", "note": "NOTE"}
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from hytopus.cli.sanitise import sanitise
+from hytopus.cli.terminal.sanitise import sanitise
 from hytopus.errors import HytopusError
 
 FAILED: Final = 1

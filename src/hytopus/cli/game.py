@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from cyclopts import Parameter
 
-from hytopus.cli.client import at
+from hytopus.cli.connection.client import at
+from hytopus.cli.connection.options import DEFAULTS, Options, connect, group
 from hytopus.cli.extras import needs
-from hytopus.cli.options import DEFAULTS, Options, connect, group
-from hytopus.cli.output import note, plain, print_fields, print_json, print_table, say
+from hytopus.cli.terminal.output import note, plain, print_fields, print_json, print_table, say
 from hytopus.errors import HytopusError
 
 app: Final = group("game", "List games and build their images.")

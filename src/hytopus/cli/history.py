@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
+from hytopus.cli.connection.options import DEFAULTS, Options, connect
 from hytopus.cli.failure import Usage
-from hytopus.cli.options import DEFAULTS, Options, connect
-from hytopus.cli.output import print_json, print_table
+from hytopus.cli.terminal.output import print_json, print_table
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _WIDTH: Final = 48

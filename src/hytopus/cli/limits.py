@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hytopus.cli.client import Json
+from hytopus.cli.connection.client import Json
 
 
 def scope_of(regions: list[str] | None, tags: list[str] | None) -> Json:

@@ -6,15 +6,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from hytopus.cli import credentials
-from hytopus.cli.ask import ask, password
-from hytopus.cli.client import Api, Json
-from hytopus.cli.credentials import Credentials
+from hytopus.cli.connection import credentials
+from hytopus.cli.connection.client import Api, Json
+from hytopus.cli.connection.credentials import Credentials
+from hytopus.cli.connection.options import DEFAULTS, Options, connect
+from hytopus.cli.connection.trust import authority_for
 from hytopus.cli.failure import ApiProblem, NotLoggedIn
 from hytopus.cli.limits import scope_text
-from hytopus.cli.options import DEFAULTS, Options, connect
-from hytopus.cli.output import clock_time, note, plain, print_fields, print_json, say
-from hytopus.cli.trust import authority_for
+from hytopus.cli.terminal.ask import ask, password
+from hytopus.cli.terminal.output import clock_time, note, plain, print_fields, print_json, say
 
 
 async def login(

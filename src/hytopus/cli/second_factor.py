@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from hytopus.cli.ask import ask, password
-from hytopus.cli.options import DEFAULTS, Options, connect, group
-from hytopus.cli.output import note, plain, print_json, say
+from hytopus.cli.connection.options import DEFAULTS, Options, connect, group
+from hytopus.cli.terminal.ask import ask, password
+from hytopus.cli.terminal.output import note, plain, print_json, say
 
 app: Final = group("second-factor", "Protect your login with an authenticator app.")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from hytopus.cli.client import at
-from hytopus.cli.options import DEFAULTS, Options, connect, group
-from hytopus.cli.output import clock_time, plain, print_json, print_table, say
+from hytopus.cli.connection.client import at
+from hytopus.cli.connection.options import DEFAULTS, Options, connect, group
+from hytopus.cli.terminal.output import clock_time, plain, print_json, print_table, say
 
 app: Final = group("session", "See and end your logins: browsers, command lines.")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hytopus.cli.options import DEFAULTS, Options, connect
-from hytopus.cli.output import plain, print_fields, print_json
+from hytopus.cli.connection.options import DEFAULTS, Options, connect
+from hytopus.cli.terminal.output import plain, print_fields, print_json
 
 
 async def status(*, options: Options = DEFAULTS) -> None:

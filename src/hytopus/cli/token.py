@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, Literal
 
-from hytopus.cli.client import at
+from hytopus.cli.connection.client import at
+from hytopus.cli.connection.options import DEFAULTS, Options, connect, group
 from hytopus.cli.limits import scope_of, scope_text
-from hytopus.cli.options import DEFAULTS, Options, connect, group
-from hytopus.cli.output import clock_time, plain, print_json, print_table, say
 from hytopus.cli.parse import moment
+from hytopus.cli.terminal.output import clock_time, plain, print_json, print_table, say
 from hytopus.errors import HytopusError
 
 app: Final = group("token", "Manage your API tokens, for scripts and other machines.")

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
-from hytopus.cli import credentials
-from hytopus.cli.client import Api
-from hytopus.cli.credentials import Credentials
+from hytopus.cli.connection import credentials
+from hytopus.cli.connection.client import Api
+from hytopus.cli.connection.credentials import Credentials
 from hytopus.cli.extras import needs
 from hytopus.cli.failure import Usage
-from hytopus.cli.output import plain, say
+from hytopus.cli.terminal.output import plain, say
 
 if TYPE_CHECKING:
     from hytopus.up.network import Network

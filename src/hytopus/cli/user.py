@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from hytopus.cli.ask import confirm, password
-from hytopus.cli.client import Json, at
+from hytopus.cli.connection.client import Json, at
+from hytopus.cli.connection.options import DEFAULTS, Options, connect, group
 from hytopus.cli.limits import scope_of, scope_text
-from hytopus.cli.options import DEFAULTS, Options, connect, group
-from hytopus.cli.output import clock_time, plain, print_json, print_table, say
+from hytopus.cli.terminal.ask import confirm, password
+from hytopus.cli.terminal.output import clock_time, plain, print_json, print_table, say
 
 Role = Literal["viewer", "operator", "admin"]
 

@@ -14,7 +14,7 @@ from hytopus.brain.accounts.roles import Role
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.api import router as instances
 from hytopus.brain.instances.inspect_api import router as inspection
-from hytopus.brain.instances.scheduler import Outlook, schedule
+from hytopus.brain.instances.scheduling.scheduler import Outlook, schedule
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.instances.streams import router as streams
 from hytopus.brain.nodes.api import router as nodes

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from hytopus.brain.db.engine import Database
-from hytopus.brain.instances.disk import is_over, look
+from hytopus.brain.instances.reports.disk import is_over, look
 from hytopus.wire.messages import Heartbeat, InstanceUsage, NodeLoad
 from tests.harness.brain import Brain
 

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import select
 
 from hytopus.brain.db.engine import Database
-from hytopus.brain.instances import relocation
 from hytopus.brain.instances.errors import CannotMove, NotMoving
 from hytopus.brain.instances.models import Instance, Leftover, PortLease
-from hytopus.brain.instances.mover import carry_all, clear_drained
 from hytopus.brain.instances.queries import find
+from hytopus.brain.instances.relocating import relocation
+from hytopus.brain.instances.relocating.mover import carry_all, clear_drained
 from hytopus.brain.instances.states import State, Wanted
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.states import NodeState

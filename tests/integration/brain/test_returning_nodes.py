@@ -6,8 +6,8 @@ import pytest
 
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.models import Leftover
+from hytopus.brain.instances.reports.strangers import MOST
 from hytopus.brain.instances.states import State, Wanted
-from hytopus.brain.instances.strangers import MOST
 from hytopus.brain.nodes.states import NodeState
 from hytopus.wire.messages import (
     DestroyInstance,

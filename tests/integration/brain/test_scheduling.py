@@ -12,8 +12,8 @@ from sqlalchemy import select
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.models import Instance, PortLease
 from hytopus.brain.instances.queries import held_by_node, leased_ports
-from hytopus.brain.instances.rooms import demand_of
-from hytopus.brain.instances.scheduler import commit
+from hytopus.brain.instances.scheduling.rooms import demand_of
+from hytopus.brain.instances.scheduling.scheduler import commit
 from hytopus.brain.instances.states import State
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.placement.place import Placed

@@ -25,7 +25,7 @@ from hytopus.brain.db.engine import Database
 from hytopus.brain.doctor.facts import DatabaseFact, DiskOver, Facts, NodeFact, Restarts, StoreFact
 from hytopus.brain.history.durations import buckets, percentile
 from hytopus.brain.instances.models import Instance
-from hytopus.brain.instances.rooms import rooms_of
+from hytopus.brain.instances.scheduling.rooms import rooms_of
 from hytopus.brain.instances.states import State
 from hytopus.brain.nodes.commands import claims, shown
 from hytopus.brain.nodes.findings import node_findings

@@ -14,8 +14,8 @@ from hytopus.brain.games.dependencies import GamesDep
 from hytopus.brain.http.dependencies import DatabaseDep, StoreDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
+from hytopus.brain.instances.creating.layers import lock
 from hytopus.brain.instances.errors import GameMissing
-from hytopus.brain.instances.layers import lock
 from hytopus.brain.instances.schemas import PreviewInstance
 from hytopus.brain.nodes.remote import NodeSessions, SessionsDep
 from hytopus.brain.templates.errors import TemplateNotFound, TemplateVersionNotFound

@@ -18,8 +18,8 @@ from hytopus.brain.http.dependencies import DatabaseDep, StoreDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
 from hytopus.brain.instances.assignments import bindings
+from hytopus.brain.instances.creating.layers import Locked, lock
 from hytopus.brain.instances.errors import InstanceNotFound
-from hytopus.brain.instances.layers import Locked, lock
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.queries import find, ports_of
 from hytopus.brain.instances.variables import check_given, declarations, values_for

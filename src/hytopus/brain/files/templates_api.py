@@ -14,7 +14,7 @@ from hytopus.brain.files.schemas import ComparisonOut, DraftContent, FileCompari
 from hytopus.brain.http.dependencies import DatabaseDep, StoreDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
-from hytopus.brain.instances.layers import layer_of
+from hytopus.brain.instances.creating.layers import layer_of
 from hytopus.brain.nodes.remote import NodeSessions, SessionsDep
 from hytopus.brain.templates.errors import TemplateNotFound, TemplateVersionNotFound
 from hytopus.brain.templates.queries import get_version

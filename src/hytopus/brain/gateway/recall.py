@@ -12,9 +12,9 @@ from hytopus.brain.gateway.bounds import bounded
 from hytopus.brain.gateway.errors import NodeProblem, NodeTimeout
 from hytopus.brain.gateway.gateway import Gateway, Peer
 from hytopus.brain.gateway.registry import LiveSession
-from hytopus.brain.instances.inventory import register_node, tell_of_unknown
-from hytopus.brain.instances.recollection import Recollection
-from hytopus.brain.instances.relearn import relearn
+from hytopus.brain.instances.reports.inventory import register_node, tell_of_unknown
+from hytopus.brain.instances.reports.recollection import Recollection
+from hytopus.brain.instances.reports.relearn import relearn
 from hytopus.brain.nodes import queries as node_queries
 from hytopus.brain.nodes.commands import register
 from hytopus.brain.nodes.errors import NodeNotFound

@@ -9,7 +9,7 @@ from typing import Final
 
 from hytopus.brain.gateway.gateway import Gateway
 from hytopus.brain.gateway.registry import LiveSession
-from hytopus.brain.instances.observe import observe
+from hytopus.brain.instances.reports.observe import observe
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.wire.deadline import within

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.assignments import commands_for
-from hytopus.brain.instances.observe import observe_together
 from hytopus.brain.instances.queries import instances_of
+from hytopus.brain.instances.reports.observe import observe_together
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.sessions import with_session
 from hytopus.errors import HytopusError

@@ -22,7 +22,7 @@ from hytopus.brain.gateway.registry import LiveSession
 from hytopus.brain.gateway.renewing import follow_authorities
 from hytopus.brain.gateway.reports import ReportWriter, write_reports
 from hytopus.brain.gateway.residents import Residents
-from hytopus.brain.instances.inventory import register_node
+from hytopus.brain.instances.reports.inventory import register_node
 from hytopus.brain.nodes import commands as nodes
 from hytopus.brain.nodes import queries as node_queries
 from hytopus.brain.nodes import sessions as node_sessions

@@ -16,7 +16,9 @@ from hytopus.brain.http.idempotency import Claim, keep
 from hytopus.brain.http.paging import Page, PageDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
-from hytopus.brain.instances import changes, commands, creation, relocation
+from hytopus.brain.instances import changes, commands
+from hytopus.brain.instances.creating import creation
+from hytopus.brain.instances.creating.joint_creation import STATUS, Asked, JointCreation
 from hytopus.brain.instances.errors import (
     BadInstanceName,
     CannotMove,
@@ -36,10 +38,10 @@ from hytopus.brain.instances.errors import (
     UndeclaredVariable,
     UnknownPort,
 )
-from hytopus.brain.instances.joint_creation import STATUS, Asked, JointCreation
 from hytopus.brain.instances.listed import LISTED, listed
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.queries import find
+from hytopus.brain.instances.relocating import relocation
 from hytopus.brain.instances.schemas import (
     CreateInstance,
     InstanceOut,

@@ -7,8 +7,8 @@ from hytopus.brain.games.dependencies import GamesDep
 from hytopus.brain.http.dependencies import ClockDep, CreationDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
-from hytopus.brain.instances import creation
 from hytopus.brain.instances.api import MADE_OF
+from hytopus.brain.instances.creating import creation
 from hytopus.brain.instances.errors import NamesTakenMeanwhile, PortAskedTwice, PortOutsidePools, UnknownPort
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.schemas import CreatedManyOut, CreatedOut, CreateInstances, InstanceSummary, ProblemOut

@@ -12,14 +12,14 @@ from hytopus.brain.activity.actor import Actor
 from hytopus.brain.db.signals import signal
 from hytopus.brain.games.catalogue import Catalogue
 from hytopus.brain.instances.commands import note, settle_now
-from hytopus.brain.instances.creation import check_name, check_restart, chosen, flush
+from hytopus.brain.instances.creating.creation import check_name, check_restart, chosen, flush
+from hytopus.brain.instances.creating.layers import Locked, lock
 from hytopus.brain.instances.errors import InstanceDestroyed, InstanceIsRunning, NoRoom, NotAtRest, PortsChanged
-from hytopus.brain.instances.layers import Locked, lock
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.queries import Held, held_by_node
+from hytopus.brain.instances.reconciling.steps import replace
 from hytopus.brain.instances.schemas import UpdateInstance, UpgradeInstance
 from hytopus.brain.instances.states import AT_REST, State, Wanted, advance
-from hytopus.brain.instances.steps import replace
 from hytopus.brain.instances.variables import MASK, check_given, masked
 from hytopus.brain.nodes.queries import get as get_node
 from hytopus.brain.templates.queries import get_versions

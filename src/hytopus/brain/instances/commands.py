@@ -15,9 +15,9 @@ from hytopus.brain.instances import moving
 from hytopus.brain.instances.errors import InstanceDestroyed
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.problems import StoppingTimedOut
-from hytopus.brain.instances.settle import settle
+from hytopus.brain.instances.reconciling.settle import settle
+from hytopus.brain.instances.reconciling.steps import begin, kill_now, tell_node
 from hytopus.brain.instances.states import State, Wanted, advance
-from hytopus.brain.instances.steps import begin, kill_now, tell_node
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import get as get_node
 

@@ -14,10 +14,10 @@ from hytopus.brain.http.dependencies import DatabaseDep, ReadDep
 from hytopus.brain.http.paging import Page, PageDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
+from hytopus.brain.instances.creating.preview import preview
 from hytopus.brain.instances.errors import InstanceHasNoNode, InstanceNotFound
-from hytopus.brain.instances.explanation import explain
-from hytopus.brain.instances.preview import preview
 from hytopus.brain.instances.queries import find
+from hytopus.brain.instances.scheduling.explanation import explain
 from hytopus.brain.instances.schemas import Explanation, PreviewInstance, PreviewOut, ProvenanceOut
 from hytopus.brain.instances.target import on_node
 from hytopus.brain.nodes.remote import PresenceDep, SessionsDep

@@ -10,10 +10,10 @@ from typing import Any, Final
 from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.control.controller import Controller, Topic
 from hytopus.brain.db.engine import Database
-from hytopus.brain.instances.disk import watch_disk
-from hytopus.brain.instances.fences import Fences
-from hytopus.brain.instances.reconciler import due, instances_on, looking, reconcile
-from hytopus.brain.instances.scheduler import Outlook, schedule
+from hytopus.brain.instances.reconciling.fences import Fences
+from hytopus.brain.instances.reconciling.reconciler import due, instances_on, looking, reconcile
+from hytopus.brain.instances.reports.disk import watch_disk
+from hytopus.brain.instances.scheduling.scheduler import Outlook, schedule
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.liveness import watch
 from hytopus.brain.nodes.presence import Presence

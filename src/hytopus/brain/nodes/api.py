@@ -18,10 +18,10 @@ from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, ReadDep, Writ
 from hytopus.brain.http.paging import Page, PageDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
-from hytopus.brain.instances.evacuation import drain_progress
-from hytopus.brain.instances.evacuation import remove_node as remove
 from hytopus.brain.instances.queries import count_by_node
-from hytopus.brain.instances.rooms import rooms_of
+from hytopus.brain.instances.relocating.evacuation import drain_progress
+from hytopus.brain.instances.relocating.evacuation import remove_node as remove
+from hytopus.brain.instances.scheduling.rooms import rooms_of
 from hytopus.brain.nodes import commands
 from hytopus.brain.nodes.errors import BadNodeName, NodeNameTaken, NodeNotEmpty, NodeNotFound, NodeNotOffline
 from hytopus.brain.nodes.events import tell

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from hytopus.brain.db.engine import Database
-from hytopus.brain.instances.deadlines import allowance, has_deadline
+from hytopus.brain.instances.reconciling.deadlines import allowance, has_deadline
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.instances.states import (
     AT_REST,

@@ -9,7 +9,7 @@ import pytest
 
 from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import Database
-from hytopus.brain.instances.evacuation import remove_node
+from hytopus.brain.instances.relocating.evacuation import remove_node
 from hytopus.brain.instances.states import State
 from hytopus.brain.nodes import commands, sessions
 from hytopus.brain.nodes.errors import BadNodeName, NodeIdentityInUse, NodeNameTaken, NodeNotEmpty, NodeNotFound

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hytopus.brain.instances.replacement import KILL_S
+from hytopus.brain.instances.reconciling.replacement import KILL_S
 from hytopus.node.runner.start import LEASE_PATIENCE
 from hytopus.wire.messages import Heartbeat, NodeStatus, StartInstance, StopInstance
 from tests.unit.node.agent.bed import Bed

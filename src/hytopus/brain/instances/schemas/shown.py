@@ -11,8 +11,8 @@ from sqlalchemy import Row
 
 from hytopus.brain.http.schemas import Output
 from hytopus.brain.instances.assignments import bindings
-from hytopus.brain.instances.deadlines import deadline
 from hytopus.brain.instances.models import Instance, PortLease
+from hytopus.brain.instances.reconciling.deadlines import deadline
 from hytopus.brain.instances.schemas.parts import (
     ExitOut,
     LayerOut,

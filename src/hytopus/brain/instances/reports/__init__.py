@@ -1,0 +1,1 @@
+"""What nodes say about instances, and what the Brain makes of it."""

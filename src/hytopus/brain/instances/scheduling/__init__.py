@@ -1,0 +1,1 @@
+"""Which node an instance gets, and why it has none."""

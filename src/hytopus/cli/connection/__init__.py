@@ -1,0 +1,1 @@
+"""Reaching a Brain: which one, as whom, trusted how, over which line."""

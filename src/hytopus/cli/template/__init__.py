@@ -1,0 +1,1 @@
+"""`hytopus template`."""

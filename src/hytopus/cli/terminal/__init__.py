@@ -1,0 +1,1 @@
+"""The person at the terminal: what is asked, shown and typed."""
