@@ -11,14 +11,32 @@ from tests.fleet.load import percentile
 
 
 @dataclass(frozen=True)
+class Latency:
+    """Milliseconds, of everything and of what was measured while the machine ran at full speed (`bench.pace`)."""
+
+    p50_ms: float
+    p99_ms: float
+    full_p99_ms: float
+    full_share: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[tuple[float, bool]]) -> Latency:
+        """How long each took, and whether at full speed."""
+        every = [1000 * took for took, _ in seconds]
+        full = [1000 * took for took, at_full_speed in seconds if at_full_speed] or every
+        share = sum(at_full_speed for _, at_full_speed in seconds) / len(seconds)
+        return cls(percentile(every, 0.5), percentile(every, 0.99), percentile(full, 0.99), share)
+
+
+@dataclass(frozen=True)
 class Figures:
     """Times in the unit of their names; `storm` is how long answers took, by route."""
 
     cores: float
     cores_watched: float
     change_p99_ms: float
-    list_p99_ms: float
-    panel_p99_ms: float
+    pages: Latency
+    panel: Latency
     creations: int
     placed_s: float
     running_s: float

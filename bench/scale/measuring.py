@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import httpx2
 
-from bench.scale.figures import Figures
+from bench.pace import Pace
+from bench.scale.figures import Figures, Latency
 from hytopus.brain.history.sums import InstanceSums, NodeSums, Span, span_of
 from hytopus.brain.history.writer import batches, write
 from tests.fleet.installation import Installation
@@ -33,8 +34,9 @@ async def measure_fleet(fleet: Installation, *, creations: int) -> Figures:
         async with listening(client, loads=True):
             cores_watched = await _cores(fleet)
         change = await _changes(fleet, client, every)
-        pages = await _lists(client, 100)
-        panel = await _lists(client, _BIG)
+        pace = Pace()
+        pages = await _lists(client, pace, 100)
+        panel = await _lists(client, pace, _BIG)
         calm = Tally()
         placed_s, running_s = await _creation(client, _one_by_one(client, calm, "calm", creations))
         batch_placed_s, batch_running_s = await _creation(client, _together(client, calm, "batch", creations))
@@ -48,8 +50,8 @@ async def measure_fleet(fleet: Installation, *, creations: int) -> Figures:
             cores=cores,
             cores_watched=cores_watched,
             change_p99_ms=1000 * percentile(change, 0.99),
-            list_p99_ms=1000 * percentile(pages, 0.99),
-            panel_p99_ms=1000 * percentile(panel, 0.99),
+            pages=pages,
+            panel=panel,
             creations=creations,
             placed_s=placed_s,
             running_s=running_s,
@@ -92,17 +94,19 @@ async def _changes(fleet: Installation, client: httpx2.AsyncClient, every: list[
     return [heard - said[key] for key, heard in feed.heard.items() if key in said and key[0] in set(chosen)]
 
 
-async def _lists(client: httpx2.AsyncClient, limit: int) -> list[float]:
-    """Page after page, from the beginning again after the last one. Seconds until the body is there."""
-    seconds: list[float] = []
+async def _lists(client: httpx2.AsyncClient, pace: Pace, limit: int) -> Latency:
+    """Page after page, from the beginning again after the last one, until the body is there."""
+    seconds: list[tuple[float, bool]] = []
     cursor: str | None = None
     for _ in range(LISTS):
+        full = pace.is_full()
         began = time.monotonic()
         answer = await client.get("instances", params={"limit": limit, **({"cursor": cursor} if cursor else {})})
-        seconds.append(time.monotonic() - began)
+        took = time.monotonic() - began
+        seconds.append((took, pace.is_full() and full))
         cursor = answer.raise_for_status().json()["next_cursor"]
         await asyncio.sleep(_PAUSE_S)
-    return seconds
+    return Latency.of(seconds)
 
 
 Creating = Coroutine[Any, Any, dict[str, str]]

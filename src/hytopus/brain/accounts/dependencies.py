@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -123,12 +124,12 @@ async def _authenticate(
     if token.last_used_at is None or now - token.last_used_at >= _TOUCH_EVERY:
         async with database.write() as session:
             await touch(session, token.id, address=address, at=now)
-    return _principal_of(request, token, user, by_cookie=by_cookie)
-
-
-def _principal_of(request: Request, token: Token, user: User, *, by_cookie: bool) -> Principal:
     settings: AccountSettings = request.app.state.account_settings
-    actor = Actor(ActorKind.USER, user.id, user.name, address_of(request), request.state.request_id)
+    actor = Actor(ActorKind.USER, user.id, user.name, address, request.state.request_id)
+    return _principal_of(actor, token, user, settings, by_cookie=by_cookie)
+
+
+def _principal_of(actor: Actor, token: Token, user: User, settings: AccountSettings, *, by_cookie: bool) -> Principal:
     takes = token.kind is TokenKind.SESSION and token.id_token is None and user.role in settings.require_second_factor
     return Principal(
         actor,
@@ -145,14 +146,19 @@ def _valid(token: Token, user: User, now: datetime) -> bool:
 
 
 def _recheck(request: Request, edge: Edge, secret: str, principal: Principal) -> Callable[[], Awaitable[bool]]:
-    """Whether the token still stands for just this; live streams ask now and then."""
+    """Whether the token still stands for just this; live streams ask now and then.
+
+    Kept with the request, so it must not keep the request: a circle costs the collector a walk over everything young.
+    """
+    shown: Together[str, Present] = request.app.state.tokens
+    settings: AccountSettings = request.app.state.account_settings
 
     async def same() -> bool:
-        shown: Together[str, Present] = request.app.state.tokens
         found = await shown(secret)
         if found is None or not _valid(*found, edge.clock.now()):
             return False
-        return _principal_of(request, *found, by_cookie=principal.by_cookie) == principal
+        actor = replace(principal.actor, name=found[1].name)
+        return _principal_of(actor, *found, settings, by_cookie=principal.by_cookie) == principal
 
     return same
 
