@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from hytopus.errors import HytopusError
+from hytopus.kit.files import replace_file
 
 _MACHINE_ID: Final = Path("/etc/machine-id")
 
@@ -107,21 +108,21 @@ _KEPT: Final = ("node_id", "node_name", "brain_url", "session_address")
 
 def save_identity(identity: Identity, *, certificate_pem: str, ca_pem: str) -> None:
     """`node.json` comes last: as long as it is missing, nobody has joined."""
-    write_private(identity.directory / "ca.pem", ca_pem.encode())
+    replace_file(identity.directory / "ca.pem", ca_pem.encode())
     save_certificate(identity.directory, certificate_pem)
     values = {key: getattr(identity, key) for key in _KEPT}
-    write_private(identity.directory / "node.json", json.dumps(values, indent=2).encode() + b"\n")
+    replace_file(identity.directory / "node.json", json.dumps(values, indent=2).encode() + b"\n")
 
 
 def save_renewed(directory: Path, *, certificate_pem: str, ca_pem: str) -> None:
     """Whom to believe comes first: the certificate is of no use without it."""
     if ca_pem.encode() != (directory / "ca.pem").read_bytes():
-        write_private(directory / "ca.pem", ca_pem.encode())
+        replace_file(directory / "ca.pem", ca_pem.encode())
     save_certificate(directory, certificate_pem)
 
 
 def save_certificate(directory: Path, certificate_pem: str) -> None:
-    write_private(directory / "cert.pem", certificate_pem.encode())
+    replace_file(directory / "cert.pem", certificate_pem.encode())
 
 
 def signing_request(directory: Path) -> str:
@@ -130,7 +131,7 @@ def signing_request(directory: Path) -> str:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
         fresh = ec.generate_private_key(ec.SECP256R1())
-        write_private(path, fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        replace_file(path, fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     key = load_pem_private_key(path.read_bytes(), None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise IdentityDamaged(directory=directory, cause="key.pem is not an elliptic-curve key")
@@ -163,14 +164,3 @@ def lock_data_directory(directory: Path) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """All or nothing, readable by the owner only."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)

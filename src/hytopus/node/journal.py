@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from typing import Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from hytopus.kit.files import replace_file, unfinished
 from hytopus.node.runner.errors import BadAssignment
 from hytopus.node.runner.restarts import History
 from hytopus.node.runner.waiting import Blocking
@@ -150,7 +150,8 @@ class Journal:
 
     def _load(self) -> Loaded:
         self._instances.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left_over in (*self._root.glob("*.tmp"), *self._instances.glob("*.tmp")):
+        pattern = unfinished(Path("*")).name
+        for left_over in (*self._root.glob(pattern), *self._instances.glob(pattern)):
             left_over.unlink(missing_ok=True)
         unreadable: list[Path] = []
         self._state = self._read(self._root / "node.json", _STATE, unreadable) or NodeState()
@@ -186,18 +187,9 @@ def is_safe(instance_id: str) -> bool:
 
 
 def _replace(path: Path, content: bytes, durable: bool) -> None:
-    partial = path.with_suffix(".tmp")
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(descriptor, content)
-            if durable:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        partial.rename(path)
+        replace_file(path, content, durable=durable)
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        partial.unlink(missing_ok=True)
         raise NoSpaceLeft(verb=f"write {path.name} of the journal") from error

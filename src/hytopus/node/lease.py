@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from hytopus.kit.clock import Clock
+from hytopus.kit.files import replace_file
 from hytopus.kit.logs import get_logger
 
 log = get_logger(__name__)
@@ -73,10 +74,9 @@ class Lease:
         since = self._since
         if self._file is None:
             return
-        draft = self._file.with_suffix(".tmp")
+        content = json.dumps({"boot": self._boot(), "since": since}).encode()
         try:
-            draft.write_text(json.dumps({"boot": self._boot(), "since": since}))
-            draft.replace(self._file)
+            replace_file(self._file, content, durable=False)
             self._saved = since
         except OSError as error:
             log.warning("the lease could not be written down", why=str(error))

@@ -5,7 +5,7 @@ Root on the Brain's machine owns its database anyway; so the token can be made a
 
 from __future__ import annotations
 
-import os
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from hytopus.brain.db.migrate import migrate
 from hytopus.brain.db.signals import Signals
 from hytopus.brain.settings import BrainSettings
 from hytopus.kit.clock import Clock, SystemClock
+from hytopus.kit.files import replace_file
 from hytopus.kit.ids import new_id
 from hytopus.up.errors import NoAdmin
 
@@ -48,7 +49,7 @@ async def prepare_access(settings: BrainSettings, directory: Path) -> Access:
         token = file.read_text().strip() if file.exists() else None
         if token is None or not await _still_good(database, token):
             token = await _make_token(database, clock)
-            _write_private(file, token)
+            await asyncio.to_thread(replace_file, file, token.encode())
     return Access(token, password)
 
 
@@ -81,9 +82,3 @@ async def _an_admin(session: AsyncSession) -> User:
     if user is None:
         raise NoAdmin
     return user
-
-
-def _write_private(file: Path, text: str) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sys
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from hytopus.errors import HytopusError
+from hytopus.kit.files import replace_file
 
 HOST: Final = "127.0.0.1"
 REGION: Final = "us-east-1"
@@ -85,7 +85,7 @@ def keys_in(directory: Path) -> Keys:
     """
     file = directory / "s3.json"
     if not file.exists():
-        _write_private(file, json.dumps(_config(Keys.generate()), indent=2))
+        replace_file(file, json.dumps(_config(Keys.generate()), indent=2).encode())
     credentials = json.loads(file.read_text())["identities"][0]["credentials"][0]
     return Keys(credentials["accessKey"], credentials["secretKey"])
 
@@ -140,13 +140,3 @@ def _config(keys: Keys) -> dict[str, object]:
             {"name": "hytopus", "credentials": credentials, "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
         ]
     }
-
-
-def _write_private(file: Path, text: str) -> None:
-    """Whole or not at all, and never readable for others, not even for a moment."""
-    unfinished = file.with_name(f".{file.name}.new")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)
-    unfinished.replace(file)

@@ -28,6 +28,7 @@ from hytopus.brain.authority.keeper import open_authority
 from hytopus.brain.authority.keys import load_signer
 from hytopus.brain.authority.rotation import Dependent
 from hytopus.brain.gateway.errors import NodeOffline
+from hytopus.kit.files import unfinished
 from hytopus.node.identity import load_identity, signing_request
 from hytopus.node.link.dialer import GrpcDialer
 from hytopus.node.link.errors import LinkRefused
@@ -182,7 +183,7 @@ async def test_an_old_certificate_is_refused_after_the_retirement(brain: Brain, 
 
 
 async def test_a_session_on_an_old_certificate_is_cut_when_its_authority_is_retired(brain: Brain, arm: Arm) -> None:
-    (arm.identity.directory / "ca.pem.new").mkdir()  # so that it cannot follow: nothing can be written there
+    unfinished(arm.identity.directory / "ca.pem").mkdir()  # so that it cannot follow: nothing can be written there
     await rotate(brain)
     await eventually(lambda: brain.authority.ring.rotating)
     await retire(brain, force=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from hytopus.kit.files import unfinished
 from hytopus.node.journal import Journal
 from hytopus.node.runner.errors import BadAssignment
-from hytopus.node.runtime.base import NoSpaceLeft
 from hytopus.wire.messages import NodeStatus, Problem
 from tests.unit.node.runner.records import record
 
@@ -78,7 +78,7 @@ async def test_a_write_that_was_cut_off_leaves_the_old_record(tmp_path: Path) ->
     journal = Journal(tmp_path)
     await journal.load()
     await journal.save(record())
-    (tmp_path / "instances" / "i1.tmp").write_bytes(b'{"assignment": {"insta')
+    unfinished(tmp_path / "instances" / "i1.json").write_bytes(b'{"assignment": {"insta')
     assert [kept.status for kept in (await Journal(tmp_path).load()).records] == [NodeStatus.PREPARED]
     assert [file.name for file in (tmp_path / "instances").iterdir()] == ["i1.json"]
 
@@ -100,13 +100,3 @@ async def test_ids_that_are_no_file_names_are_refused(tmp_path: Path, name: str)
     kept = record()
     with pytest.raises(BadAssignment):
         await journal.save(replace(kept, assignment=replace(kept.assignment, instance_id=name)))
-
-
-async def test_a_full_disk_is_named_and_the_old_record_stays(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    await journal.load()
-    await journal.save(record())
-    (tmp_path / "instances" / "i1.tmp").symlink_to("/dev/full")
-    with pytest.raises(NoSpaceLeft, match=r"i1\.json"):
-        await journal.save(record(NodeStatus.FAILED))
-    assert [kept.status for kept in (await Journal(tmp_path).load()).records] == [NodeStatus.PREPARED]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from hytopus.brain.authority.errors import AuthorityDamaged
-from hytopus.kit.ids import new_id
+from hytopus.kit.files import replace_file
 from hytopus.wire.join import ca_fingerprint
 
 _CA_LIFETIME: Final = timedelta(days=3650)
@@ -122,8 +121,8 @@ def save_signer(directory: Path, signer: Signer) -> None:
     if _holds(key, signer.key_pem) and _holds(certificate, signer.pem):
         return
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write_private(key, signer.key_pem.encode())
-    _write_private(certificate, signer.pem.encode())
+    replace_file(key, signer.key_pem.encode(), shared=True)
+    replace_file(certificate, signer.pem.encode(), shared=True)
 
 
 def _holds(path: Path, text: str) -> bool:
@@ -172,13 +171,3 @@ def unsigned(
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    """All or nothing, readable by the owner only."""
-    temporary = path.with_name(f".{path.name}.{new_id()}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from hytopus.brain.backups.archive import file_line
+from hytopus.kit.files import replace_file
 
 _PATTERNS: Final = ("ca/*.key", "ca/*.pem", "ca/*.json")
 """Below the Brain's data directory."""
@@ -50,7 +50,7 @@ class KeyFiles:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if _exists_otherwise(path, data):
                 path.rename(path.with_name(path.name + aside))
-            _write(path, data)
+            replace_file(path, data)
 
     def _collect(self) -> list[dict[str, str]]:
         found = {path for pattern in _PATTERNS for path in self.data_dir.glob(pattern)}
@@ -67,13 +67,3 @@ def is_key_file(name: str) -> bool:
 
 def _exists_otherwise(path: Path | None, data: bytes) -> bool:
     return path is not None and path.exists() and path.read_bytes() != data
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)

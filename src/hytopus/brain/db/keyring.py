@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hytopus.errors import HytopusError
+from hytopus.kit.files import replace_file
 
 PREFIX: Final = "sealed:"
 _KEY_BYTES: Final = 32
@@ -115,15 +116,9 @@ def file_ring(file: Path) -> KeyRing:
 
 
 def put_first(file: Path, key: str) -> None:
-    """Add a key in front of the others, readable for the file's owner alone, all or nothing."""
+    """Add a key in front of the others."""
     others = file.read_text() if file.exists() else ""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(f"{key}\n{others}")
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(file)
+    replace_file(file, f"{key}\n{others}".encode(), shared=True)
 
 
 def _id_of(key: bytes) -> str:

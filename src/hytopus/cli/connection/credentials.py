@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from hytopus.cli.failure import Usage
 from hytopus.errors import HytopusError
+from hytopus.kit.files import replace_file
 
 DEFAULT_URL: Final = "http://127.0.0.1:8420"
 
@@ -92,11 +93,7 @@ def save(credentials: Credentials) -> Path:
         lines.append(f"token = {json.dumps(credentials.token)}")
     if credentials.ca is not None:
         lines.append(f"ca = {json.dumps(credentials.ca)}")
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write("\n".join(lines) + "\n")
-    unfinished.replace(file)
+    replace_file(file, ("\n".join(lines) + "\n").encode(), shared=True)
     return file
 
 

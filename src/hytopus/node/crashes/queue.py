@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from hytopus.kit.files import replace_file
 from hytopus.kit.logs import get_logger
 from hytopus.node.crashes.bundle import Bundle
 from hytopus.wire.messages import CrashReport
@@ -66,8 +66,8 @@ class CrashQueue:
             "sha256": hashlib.sha256(content).hexdigest(),
         }
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(self.root / f"{bundle.crash_id}.zip", content)
-        _write(self.root / f"{bundle.crash_id}.json", json.dumps(report).encode())
+        replace_file(self.root / f"{bundle.crash_id}.zip", content)
+        replace_file(self.root / f"{bundle.crash_id}.json", json.dumps(report).encode())
         self._keep_bounds()
 
     def _drop(self, crash_id: str) -> None:
@@ -92,14 +92,3 @@ class CrashQueue:
             log.warning("too many crashes wait for the Brain; dropping the oldest", crash=files[0].stem)
             self._drop(files.pop(0).stem)
             sizes.pop(0)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """In one piece or not at all."""
-    partial = path.with_name(f".{path.name}.tmp")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)

@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
+from hytopus.kit.files import replace_file
 from hytopus.kit.logs import get_logger
-from hytopus.node.identity import Identity, write_private
+from hytopus.node.identity import Identity
 
 _FILE: Final = "brains.json"
 _MOST: Final = 16
@@ -78,8 +79,7 @@ class Addresses:
 
     def _save(self, addresses: Sequence[str]) -> None:
         try:
-            write_private(
-                self._identity.directory / _FILE, json.dumps({"session_addresses": addresses}).encode() + b"\n"
-            )
+            content = json.dumps({"session_addresses": addresses}).encode() + b"\n"
+            replace_file(self._identity.directory / _FILE, content)
         except OSError as error:
             log.warning("the list of Brains could not be kept", cause=str(error))

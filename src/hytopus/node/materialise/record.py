@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from hytopus.kit.files import replace_file
 from hytopus.node.materialise.clone import Stamp
 from hytopus.node.materialise.probe import How
 
@@ -60,13 +60,7 @@ class Record:
 
 def write_record(instance: Path, record: Record, *, durable: bool) -> None:
     """Durable where losing it would lose an instance's own files."""
-    draft = instance / f".{_FILE}"
-    with draft.open("w") as file:
-        file.write(json.dumps(asdict(record)))
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    draft.replace(instance / _FILE)
+    replace_file(instance / _FILE, json.dumps(asdict(record)).encode(), durable=durable)
 
 
 def read_record(instance: Path) -> Record | None:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from hytopus.games.definition import Game
 from hytopus.kit.backoff import backoff
 from hytopus.kit.clock import Clock
+from hytopus.kit.files import replace_file
 from hytopus.node.runner.lines import KEPT, Lines
 from hytopus.node.runner.mask import Mask
 from hytopus.node.runner.waiting import Blocking, closing, finish
@@ -212,8 +213,6 @@ def _load(file: Path) -> Position | None:
 def _save(file: Path, position: Position) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".tmp")
-        partial.write_bytes(_POSITION.dump_json(position))
-        partial.rename(file)
+        replace_file(file, _POSITION.dump_json(position), durable=False)
     except OSError:
         return  # as above
