@@ -1,6 +1,6 @@
 """A link between Brain and Node as the rest of Hytopus sees it: messages go in, messages come out, then the end.
 
-`grpc.py` carries it over the network, `memory.py` within one process.
+`network.py` carries it over the network, `memory.py` within one process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Links between the pages lead somewhere, and the pages speak of commands and settings that exist."""
+"""Links between the pages lead somewhere, and pages and code speak of commands, settings and files that exist."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ ROOT = Path(__file__).parents[3]
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^(?:\$ |sudo )*hytopus ((?:[a-z][a-z-]* ?)+)", re.MULTILINE)
+_MODULE = re.compile(r"`([\w/-]+\.py)`")
 _VARIABLE = re.compile(r"HYTOPUS_(?:BRAIN|NODE)__[A-Z0-9_]*[A-Z0-9]")
 
 
-def pages() -> list[Path]:
-    """Every Markdown file of the repository, those not yet committed included."""
+@cache
+def files(pattern: str) -> list[Path]:
+    """Such files of the repository, those not yet committed included."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern],
         cwd=ROOT,
         check=True,
         capture_output=True,
@@ -34,7 +36,7 @@ def pages() -> list[Path]:
     return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
 
 
-PAGES = pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+PAGES = pytest.mark.parametrize("page", files("*.md"), ids=lambda page: str(page.relative_to(ROOT)))
 
 
 @PAGES
@@ -59,6 +61,13 @@ def test_shell_examples_use_commands_that_exist(page: Path) -> None:
 def test_environment_variables_exist(page: Path) -> None:
     known = environment_names(BrainSettings) | environment_names(NodeSettings)
     assert set(_VARIABLE.findall(page.read_text())) <= known
+
+
+def test_pages_and_code_name_modules_that_exist() -> None:
+    modules = [f"/{module.relative_to(ROOT)}" for module in files("*.py")]
+    for text in (*files("*.md"), *files("src/*.py")):
+        for name in _MODULE.findall(text.read_text()):
+            assert any(module.endswith(f"/{name}") for module in modules), f"{text.relative_to(ROOT)}: no {name}"
 
 
 @cache

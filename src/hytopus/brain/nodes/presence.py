@@ -2,7 +2,7 @@
 
 Lost with the Brain, and nothing depends on it: after a restart every node counts as heard just now, and the next
 heartbeat brings its load again. Of nodes that are connected to other Brains it knows what those have written down
-(see `sharing.py`).
+(see `sessions.py`).
 """
 
 from __future__ import annotations
