@@ -21,6 +21,7 @@ import zstandard
 
 from hytopus.brain.backups.errors import BackupDamaged, BackupNotSealed, BackupSealed, BackupTooNew
 from hytopus.brain.backups.sealing import SALT, BackupKey, SealBroken, Sealer, unseal
+from hytopus.kit.untrusted import read_json
 
 FORMAT: Final = 1
 _LEVEL: Final = 9
@@ -76,8 +77,8 @@ def read_archive(path: Path, key: BackupKey | None, *, name: str) -> Generator[A
         pieces = _pieces(file, seal, key)
         try:
             for line in _split(pieces, most=max(_ROOM, _TIMES * path.stat().st_size)):
-                yield json.loads(line)
-        except (SealBroken, zstandard.ZstdError, ValueError, RecursionError) as error:
+                yield read_json(line)
+        except (SealBroken, zstandard.ZstdError, ValueError) as error:
             raise BackupDamaged(backup=name, cause=error) from error
 
 
@@ -87,7 +88,7 @@ def file_line(name: str, data: bytes) -> dict[str, str]:
 
 def _first_line(file: BinaryIO, name: str) -> dict[str, str] | None:
     try:
-        first = json.loads(file.readline(_FIRST_LINE))
+        first = read_json(file.readline(_FIRST_LINE))
         known, version = first["hytopus"] == "backup", int(first["format"])
     except (ValueError, KeyError, TypeError) as error:
         raise BackupDamaged(backup=name, cause="it does not begin like a backup of Hytopus") from error

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import JSON, Connection, Integer, MetaData, Table, insert, null, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hytopus.brain.backups.errors import BackupDamaged, BackupTooNew
-from hytopus.brain.db.migrate import alembic_config, upgrade
+from hytopus.brain.db.migrate import revisions, upgrade
+from hytopus.kit.untrusted import read_json
 
 _BATCH: Final = 500
 _WEIGHT: Final = 16 << 20
@@ -38,7 +37,7 @@ class Loaded:
 async def load(connection: AsyncConnection, lines: Iterator[Any], *, name: str) -> Loaded:
     """Fill the database in the connection's transaction. Raises `BackupDamaged`, `BackupTooNew`."""
     header = await asyncio.to_thread(_header, lines, name)
-    await connection.run_sync(upgrade, _known(header))
+    await connection.run_sync(upgrade, await asyncio.to_thread(_known, header))
     metadata = MetaData()
     await connection.run_sync(metadata.reflect)
     filler = _Filler(connection, metadata, name, Loaded(header))
@@ -86,8 +85,7 @@ def _header(lines: Iterator[Any], name: str) -> dict[str, Any]:
 
 def _known(header: dict[str, Any]) -> str:
     revision = str(header.get("revision"))
-    history = ScriptDirectory.from_config(alembic_config())
-    if revision not in {script.revision for script in history.walk_revisions()}:
+    if revision not in revisions():
         raise BackupTooNew(version=header.get("version", "of a later release"))
     return revision
 
@@ -153,7 +151,7 @@ def _value(given: Any, kind: str, *, aware: bool) -> Any:
     if given is None:
         return null() if kind == "json" else None
     if kind == "json":
-        parsed = json.loads(given)
+        parsed = read_json(given)
         return JSON.NULL if parsed is None else parsed
     if kind == "bytes":
         return base64.b64decode(given)

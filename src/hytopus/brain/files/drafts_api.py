@@ -17,7 +17,8 @@ from hytopus.brain.http.routing import feature_router
 from hytopus.brain.instances.creating.layers import lock
 from hytopus.brain.instances.errors import GameMissing
 from hytopus.brain.instances.schemas import PreviewInstance
-from hytopus.brain.nodes.remote import NodeSessions, SessionsDep
+from hytopus.brain.nodes.answers import understood
+from hytopus.brain.nodes.remote import NodeSessions, SessionsDep, ask
 from hytopus.brain.templates.errors import TemplateNotFound, TemplateVersionNotFound
 from hytopus.layers.reference import BadLayerReference
 from hytopus.storage.base import ObjectStore
@@ -34,7 +35,7 @@ async def preview_files(
     """The merged tree of a draft, with the layer that wins each path. Creates nothing."""
     node_id, question, _ = await _draft(database, sessions, store, games, body.draft)
     question |= {"folder": body.folder, "glob": body.glob, "after": body.after}
-    return FilesOut.model_validate(await sessions.ask(node_id, "draft_files", body=question, timeout=FETCH_S))
+    return await ask(sessions, FilesOut, node_id, "draft_files", body=question, timeout=FETCH_S)
 
 
 @router.post("/instances/preview/configs", responses=_DRAFT)
@@ -44,7 +45,7 @@ async def preview_configs(
     """Every file with placeholders, what would stay unresolved in it, and required files that no layer brings."""
     node_id, question, assumed = await _draft(database, sessions, store, games, body.draft)
     answer = await sessions.ask(node_id, "draft_configs", body=question, timeout=FETCH_S)
-    return ConfigsOut.model_validate({**answer, "assumed": assumed})
+    return understood(ConfigsOut, {**answer, "assumed": assumed}, node_id=node_id, what="draft_configs")
 
 
 @router.post("/instances/preview/content", responses=_DRAFT)
@@ -53,8 +54,8 @@ async def preview_file(
 ) -> DraftContent:
     """One file as it would be, its placeholders replaced, with marks for secrets."""
     node_id, question, _ = await _draft(database, sessions, store, games, body.draft)
-    answer = await sessions.ask(node_id, "draft_file", body={**question, "path": body.path}, timeout=FETCH_S)
-    return DraftContent.model_validate(answer)
+    question["path"] = body.path
+    return await ask(sessions, DraftContent, node_id, "draft_file", body=question, timeout=FETCH_S)
 
 
 async def _draft(

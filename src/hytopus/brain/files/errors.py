@@ -27,3 +27,11 @@ class LengthMissing(HytopusError):
     status: ClassVar[int] = 411
     template: ClassVar[str] = "The request does not say how long the file is."
     remedy: ClassVar[str] = "Send it with a `Content-Length`."
+
+
+class FileOfAnotherLength(HytopusError):
+    code: ClassVar[str] = "file_of_another_length"
+    status: ClassVar[int] = 502
+    template: ClassVar[str] = "The node sent another number of bytes than the {announced} it had announced."
+    remedy: ClassVar[str] = "The file may have changed meanwhile: fetch it again."
+    retryable: ClassVar[bool] = True

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query, Request
 from starlette.responses import Response
@@ -23,7 +22,8 @@ from hytopus.brain.http.routing import feature_router
 from hytopus.brain.instances.errors import InstanceHasNoNode, InstanceNotFound, NotAtRest
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.target import on_node
-from hytopus.brain.nodes.remote import FilesDep, SessionsDep
+from hytopus.brain.nodes.answers import understood
+from hytopus.brain.nodes.remote import FilesDep, SessionsDep, ask
 from hytopus.kit.clock import Clock
 
 router = feature_router("files")
@@ -54,8 +54,7 @@ async def list_files(
     """Its files, with the layer each came from, the ones that layer overrode, and what the server did to it."""
     row, node_id = await on_node(database, instance)
     body = {"folder": folder, "glob": glob, "after": after, "limit": limit}
-    answer = await sessions.ask(node_id, "files", instance_id=row.id, body=body, timeout=LOOK_S)
-    return FilesOut.model_validate(answer)
+    return await ask(sessions, FilesOut, node_id, "files", instance_id=row.id, body=body, timeout=LOOK_S)
 
 
 @router.get("/instances/{instance}/files/content", responses=problems(InstanceNotFound, InstanceHasNoNode))
@@ -64,8 +63,8 @@ async def read_file(
 ) -> FileContent:
     """The text of a file, at most its first MiB. Values of secret variables are marks for everybody."""
     row, node_id = await on_node(database, instance)
-    answer = await sessions.ask(node_id, "read_file", instance_id=row.id, body={"path": path}, timeout=LOOK_S)
-    content = FileContent.model_validate(answer)
+    question = {"path": path}
+    content = await ask(sessions, FileContent, node_id, "read_file", instance_id=row.id, body=question, timeout=LOOK_S)
     if content.masked and not principal.role.includes(Role.OPERATOR):
         content.digest = ""  # a short secret could be guessed from it
     return content
@@ -84,8 +83,8 @@ async def write_file(
     """Write a text. Refused with 409 while it runs, and where somebody else has changed the file meanwhile."""
     question = {"path": path, "text": body.text, "digest": body.digest}
     row, node_id = await _begin(database, instance)
-    answer = await sessions.ask(node_id, "write_file", instance_id=row.id, body=question, timeout=LOOK_S)
-    return await _changed(database, row, answer, actor, clock)
+    changed = await ask(sessions, ChangedFile, node_id, "write_file", instance_id=row.id, body=question, timeout=LOOK_S)
+    return await _changed(database, row, changed, actor, clock)
 
 
 @router.delete("/instances/{instance}/files/content", responses=_CHANGE)
@@ -102,8 +101,10 @@ async def delete_file(
     """Delete a file, a link or a folder. What a layer brought is hidden."""
     question = {"path": path, "digest": digest, "recursive": recursive}
     row, node_id = await _begin(database, instance)
-    answer = await sessions.ask(node_id, "delete_file", instance_id=row.id, body=question, timeout=LOOK_S)
-    return await _changed(database, row, answer, actor, clock)
+    changed = await ask(
+        sessions, ChangedFile, node_id, "delete_file", instance_id=row.id, body=question, timeout=LOOK_S
+    )
+    return await _changed(database, row, changed, actor, clock)
 
 
 @router.get(
@@ -117,7 +118,7 @@ async def delete_file(
 async def download_file(instance: str, path: FilePath, database: DatabaseDep, files: FilesDep) -> Response:
     """A file as it is, secrets included, from its node and through the Brain, in pieces."""
     row, node_id = await on_node(database, instance)
-    return FileResponse(lambda: files.open_file(node_id, row.id, "download", {"path": path}))
+    return FileResponse(node_id, lambda: files.open_file(node_id, row.id, "download", {"path": path}))
 
 
 @router.put(
@@ -148,7 +149,8 @@ async def upload_file(
     arguments = {"path": path, "digest": digest, "size": int(length)}
     async with files.open_file(node_id, row.id, "upload", arguments) as stream:
         answer = await stream.send(request.stream())
-    return await _changed(database, row, answer, actor, clock)
+    changed = understood(ChangedFile, answer, node_id=node_id, what="upload")
+    return await _changed(database, row, changed, actor, clock)
 
 
 async def _begin(database: Database, reference: str) -> tuple[Instance, str]:
@@ -156,10 +158,7 @@ async def _begin(database: Database, reference: str) -> tuple[Instance, str]:
         return await begin_change(session, reference)
 
 
-async def _changed(
-    database: Database, row: Instance, answer: Mapping[str, Any], actor: Actor, clock: Clock
-) -> ChangedFile:
-    changed = ChangedFile.model_validate(answer)
+async def _changed(database: Database, row: Instance, changed: ChangedFile, actor: Actor, clock: Clock) -> ChangedFile:
     async with database.write() as session:
         record_change(session, row, changed, actor=actor, now=clock.now())
     return changed

@@ -23,6 +23,7 @@ from hytopus.brain.instances.errors import InstanceNotFound
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.queries import find, ports_of
 from hytopus.brain.instances.variables import check_given, declarations, values_for
+from hytopus.brain.nodes.answers import understood
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import get as get_node
 from hytopus.brain.nodes.remote import NodeSessions, SessionsDep
@@ -62,9 +63,8 @@ async def plan_upgrade(
         compared = await _of_layers(sessions, store, wanted, "compare_layers", question)
         configs = await sessions.ask(wanted.node.id, "draft_configs", body=question, timeout=FETCH_S)
         answer = {**compared, **configs}
-    return PlanOut.model_validate(
-        {**answer, "layers": wanted.locked.layers, "problems": wanted.problems, "prepared": prepared}
-    )
+    said = {**answer, "layers": wanted.locked.layers, "problems": wanted.problems, "prepared": prepared}
+    return understood(PlanOut, said, node_id=wanted.node.id, what="compare")
 
 
 @router.post("/instances/{instance}/upgrade/plan/content", responses=_PLAN)
@@ -78,7 +78,7 @@ async def plan_upgrade_file(
     answer = await _of_instance(sessions, wanted, "compare_file", question)
     if answer is None:
         answer = await _of_layers(sessions, store, wanted, "compare_layers_file", question)
-    return FileComparison.model_validate(answer)
+    return understood(FileComparison, answer, node_id=wanted.node.id, what="compare_file")
 
 
 async def _wanted(

@@ -9,16 +9,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from hytopus.brain.http.schemas import Output, Schema
+from hytopus.brain.http.parameters import LARGEST
+from hytopus.brain.http.schemas import Output, Schema, is_text
 from hytopus.brain.instances.schemas import LayerOut, LayerText, PreviewInstance, ProblemOut
 
 TEXT_LIMIT = 1 << 20
 Path = Annotated[str, StringConstraints(min_length=1, max_length=12_000)]
 Digest = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64}|\*|)$")]
+Seen = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64}|)$")]
 Change = Literal["none", "changed", "added", "deleted"]
 Encoding = Literal["utf-8", "other", "binary"]
+
+
+def _keepable(text: str) -> str:
+    if not is_text(text):
+        raise ValueError("holds a character that cannot be kept")
+    return text
 
 
 class FileOut(Output):
@@ -78,12 +86,14 @@ class WriteFile(Schema):
 
 
 class ChangedFile(Output):
-    path: str
-    before: str
+    """Kept in events and in the audit log."""
+
+    path: Annotated[str, StringConstraints(max_length=12_000), AfterValidator(_keepable)]
+    before: Seen
     """Digest; empty where there was no file."""
-    after: str
+    after: Seen
     """Digest; empty where there is none any more."""
-    size: int
+    size: Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 class DraftFiles(Schema):

@@ -15,7 +15,7 @@ from hytopus.brain.http.dependencies import DatabaseDep, StoreDep
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
 from hytopus.brain.instances.creating.layers import layer_of
-from hytopus.brain.nodes.remote import NodeSessions, SessionsDep
+from hytopus.brain.nodes.remote import NodeSessions, SessionsDep, ask
 from hytopus.brain.templates.errors import TemplateNotFound, TemplateVersionNotFound
 from hytopus.brain.templates.queries import get_version
 from hytopus.storage.base import ObjectStore
@@ -41,7 +41,7 @@ async def list_version_files(
     """The files of a version. A connected node fetches it into its cache, if it is not there."""
     node_id, layers = await _ready(database, sessions, store, template_id, version)
     body = {"layers": layers, "folder": folder, "glob": glob, "after": after, "limit": limit}
-    return FilesOut.model_validate(await sessions.ask(node_id, "draft_files", body=body, timeout=FETCH_S))
+    return await ask(sessions, FilesOut, node_id, "draft_files", body=body, timeout=FETCH_S)
 
 
 @router.get("/templates/{template_id}/versions/{version}/files/content", responses=_FOUND)
@@ -50,8 +50,8 @@ async def read_version_file(
 ) -> DraftContent:
     """The text of a file of a version, placeholders as they are."""
     node_id, layers = await _ready(database, sessions, store, template_id, version)
-    answer = await sessions.ask(node_id, "draft_file", body={"layers": layers, "path": path}, timeout=FETCH_S)
-    return DraftContent.model_validate(answer)
+    question = {"layers": layers, "path": path}
+    return await ask(sessions, DraftContent, node_id, "draft_file", body=question, timeout=FETCH_S)
 
 
 @router.get("/templates/{template_id}/compare", responses=_FOUND)
@@ -67,7 +67,7 @@ async def compare_versions(
     """What is added, removed and changed from one version to another."""
     node_id, layers = await _ready(database, sessions, store, template_id, old, new)
     body = {"old": layers[:1], "new": layers[1:], "after": after}
-    return ComparisonOut.model_validate(await sessions.ask(node_id, "compare_layers", body=body, timeout=FETCH_S))
+    return await ask(sessions, ComparisonOut, node_id, "compare_layers", body=body, timeout=FETCH_S)
 
 
 @router.get("/templates/{template_id}/compare/content", responses=_FOUND)
@@ -83,8 +83,7 @@ async def compare_version_file(
     """One file in both versions, with a unified diff where it is a small text."""
     node_id, layers = await _ready(database, sessions, store, template_id, old, new)
     body = {"old": layers[:1], "new": layers[1:], "path": path}
-    answer = await sessions.ask(node_id, "compare_layers_file", body=body, timeout=FETCH_S)
-    return FileComparison.model_validate(answer)
+    return await ask(sessions, FileComparison, node_id, "compare_layers_file", body=body, timeout=FETCH_S)
 
 
 async def _ready(

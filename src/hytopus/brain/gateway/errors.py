@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from hytopus.errors import HytopusError
@@ -64,7 +65,16 @@ def raised(problem: Problem) -> HytopusError:
         case NodeOffline.code:
             return NodeOffline(node=params.get("node", ""))
         case NodeTimeout.code:
-            seconds = float(params.get("seconds", 0))
+            seconds = _number(params.get("seconds", ""))
             return NodeTimeout(node=params.get("node", ""), what=params.get("what", ""), seconds=seconds)
         case _:
             return NodeProblem(problem)
+
+
+def _number(text: str) -> float:
+    """0 for what is none: a node may say anything."""
+    try:
+        number = float(text)
+    except ValueError:
+        return 0.0
+    return number if math.isfinite(number) else 0.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final, Literal, TypeVar
 
 from hytopus.brain.gateway.errors import NodeOffline, NodeTimeout, raised
+from hytopus.brain.nodes.answers import read_answer
 from hytopus.kit.clock import Clock
 from hytopus.wire.channel import Channel, LinkClosed
 from hytopus.wire.deadline import within
@@ -35,8 +35,7 @@ class FileStream:
     async def head(self) -> dict[str, Any]:
         """What the file is. Raises what the node says is wrong."""
         frame = await self._receive(PATIENCE_S)
-        found: dict[str, Any] = json.loads(frame.body)
-        return found
+        return read_answer(frame.body, node_id=self._node_id, what="download")
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Its bytes. Raises what the node says is wrong, or NodeOffline where they stop coming."""
@@ -57,8 +56,8 @@ class FileStream:
                         await self._within(PATIENCE_S, self._send(piece))
             if not answer.done():
                 await self._within(PATIENCE_S, self._send(StreamFrame("", ended=True)))
-            done: dict[str, Any] = json.loads((await self._within(FINISHING_S, _result(answer))).body)
-            return done
+            done = await self._within(FINISHING_S, _result(answer))
+            return read_answer(done.body, node_id=self._node_id, what="upload")
         finally:
             answer.cancel()
             await asyncio.gather(answer, return_exceptions=True)

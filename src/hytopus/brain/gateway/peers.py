@@ -16,6 +16,7 @@ from hytopus.brain.gateway.files import FileStream
 from hytopus.brain.gateway.passing import pass_frames
 from hytopus.brain.gateway.registry import Sessions
 from hytopus.brain.gateway.relay import LineStream, Relay
+from hytopus.brain.nodes.answers import read_answer
 from hytopus.errors import HytopusError
 from hytopus.kit.clock import Clock
 from hytopus.kit.logs import get_logger
@@ -48,8 +49,7 @@ class Peers:
             raise NodeOffline(node=question.node_id) from error
         if answer.problem is not None:
             raise raised(answer.problem)
-        body: dict[str, Any] = json.loads(answer.body)
-        return body
+        return read_answer(answer.body, node_id=question.node_id, what=question.kind)
 
     @asynccontextmanager
     async def lines(self, address: str, wanted: PeerLines) -> AsyncIterator[LineStream]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hytopus.brain.gateway.bounds import bounded
@@ -16,8 +15,9 @@ from hytopus.brain.instances.reports.inventory import register_node, tell_of_unk
 from hytopus.brain.instances.reports.recollection import Recollection
 from hytopus.brain.instances.reports.relearn import relearn
 from hytopus.brain.nodes import queries as node_queries
+from hytopus.brain.nodes.answers import understood
 from hytopus.brain.nodes.commands import register
-from hytopus.brain.nodes.errors import NodeNotFound
+from hytopus.brain.nodes.errors import NodeAnswerUnusable, NodeNotFound
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.restored import readmit
 from hytopus.kit.logs import get_logger
@@ -73,11 +73,12 @@ async def recall(live: LiveSession, gateway: Gateway, opening: RegisterNode) -> 
 async def _ask(live: LiveSession, gateway: Gateway) -> Recollection | None:
     """None for an agent of a release that keeps no records."""
     try:
-        body = await within(gateway.clock, PATIENCE_S, live.ask(lambda number: Ask(number, "recall", "", "{}")))
-        return _sized(Recollection.read(body))
+        asked = live.ask("recall", lambda number: Ask(number, "recall", "", "{}"))
+        body = await within(gateway.clock, PATIENCE_S, asked)
+        return _sized(understood(Recollection, body, node_id=live.node_id, what="recall"))
     except TimeoutError as error:
         raise NodeTimeout(node=live.node_id, what="recall", seconds=PATIENCE_S) from error
-    except (NodeProblem, ValidationError) as error:
+    except (NodeProblem, NodeAnswerUnusable) as error:
         log.warning("a node cannot say what happened since the backup", node=live.node_id, why=str(error))
         return None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from hytopus.brain.gateway.errors import NodeOffline, NodeProblem, NodeTimeout
+from hytopus.brain.nodes.answers import read_answer
 from hytopus.kit.clock import Clock
 from hytopus.kit.ids import new_id
 from hytopus.kit.logs import get_logger
@@ -39,8 +40,11 @@ class LiveSession:
         self.finished = asyncio.Event()
         self._answers: dict[str, asyncio.Future[Answer]] = {}
 
-    async def ask(self, make: Callable[[str], BrainMessage]) -> dict[str, Any]:
-        """Send what `make` builds from a number and wait for the answer to it. Raises NodeOffline or NodeProblem."""
+    async def ask(self, what: str, make: Callable[[str], BrainMessage]) -> dict[str, Any]:
+        """Send what `make` builds from a number and wait for the answer to it.
+
+        Raises NodeOffline, NodeProblem or NodeAnswerUnusable.
+        """
         number = new_id()
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
@@ -51,8 +55,7 @@ class LiveSession:
             del self._answers[number]
         if reply.problem is not None:
             raise NodeProblem(reply.problem)
-        body: dict[str, Any] = json.loads(reply.body)
-        return body
+        return read_answer(reply.body, node_id=self.node_id, what=what)
 
     def answered(self, answer: Answer) -> None:
         """Nobody may be waiting any more: then it is dropped."""
@@ -112,7 +115,10 @@ class Sessions:
         body: Mapping[str, Any] | None = None,
         timeout: float = 10.0,
     ) -> dict[str, Any]:
-        """A question and its answer. Raises NodeOffline, NodeTimeout, or NodeProblem with what the node said."""
+        """A question and its answer.
+
+        Raises NodeOffline, NodeTimeout, NodeAnswerUnusable, or NodeProblem with what the node said.
+        """
         arguments = json.dumps(dict(body or {}))
         origin = request_id()
         return await self._ask(
@@ -169,7 +175,7 @@ class Sessions:
         self, node_id: str, what: str, timeout: float, make: Callable[[str], BrainMessage]
     ) -> dict[str, Any]:
         try:
-            answer = await within(self._clock, timeout, self.get(node_id).ask(make))
+            answer = await within(self._clock, timeout, self.get(node_id).ask(what, make))
         except TimeoutError as error:
             raise NodeTimeout(node=node_id, what=what, seconds=timeout) from error
         log.info("node answered", node=node_id, what=what)

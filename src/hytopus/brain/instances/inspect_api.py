@@ -20,7 +20,7 @@ from hytopus.brain.instances.queries import find
 from hytopus.brain.instances.scheduling.explanation import explain
 from hytopus.brain.instances.schemas import Explanation, PreviewInstance, PreviewOut, ProvenanceOut
 from hytopus.brain.instances.target import on_node
-from hytopus.brain.nodes.remote import PresenceDep, SessionsDep
+from hytopus.brain.nodes.remote import PresenceDep, SessionsDep, ask
 
 router = feature_router("instances")
 
@@ -57,5 +57,5 @@ async def get_provenance(
 ) -> ProvenanceOut:
     """Which layer each file came from, and which ones that layer overrode."""
     row, node_id = await on_node(database, instance)
-    answer = await sessions.ask(node_id, "provenance", instance_id=row.id, body={"path": path}, timeout=30.0)
-    return ProvenanceOut.model_validate(answer)
+    question = {"path": path}
+    return await ask(sessions, ProvenanceOut, node_id, "provenance", instance_id=row.id, body=question, timeout=30.0)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from hytopus.brain.db.types import EnumText, UtcDateTime
 from hytopus.brain.instances.models import Instance
+from hytopus.kit.untrusted import read_json
 
 PASSING: Final = frozenset(
     {
@@ -56,7 +57,7 @@ def describe(instance: Instance) -> str:
 
 def remembered(record: str) -> dict[str, Any]:
     """The columns of a record that this release knows. Raises ValueError for what is none."""
-    values = json.loads(record)
+    values = read_json(record)
     if not isinstance(values, dict):
         raise ValueError("a record is an object")
     columns = Instance.__table__.columns
@@ -72,7 +73,7 @@ def _value(kind: Any, value: Any) -> Any:
         return None
     if isinstance(kind, EnumText):
         return kind.enum(value)
-    return datetime.fromisoformat(value) if isinstance(kind, UtcDateTime) else value
+    return datetime.fromisoformat(str(value)) if isinstance(kind, UtcDateTime) else value
 
 
 def _plain(value: Any) -> str:

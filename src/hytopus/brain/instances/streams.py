@@ -24,7 +24,7 @@ from hytopus.brain.instances.queries import find
 from hytopus.brain.instances.schemas import ConsoleLine, LinesOut
 from hytopus.brain.instances.states import State
 from hytopus.brain.instances.target import on_node
-from hytopus.brain.nodes.remote import NodeRelay, RelayDep, SessionsDep
+from hytopus.brain.nodes.remote import NodeRelay, RelayDep, SessionsDep, ask
 from hytopus.kit.clock import Clock
 
 router = feature_router("instances")
@@ -68,8 +68,7 @@ _TYPABLE = (State.STARTING, State.RUNNING, State.STOPPING)
 async def get_logs(instance: str, database: DatabaseDep, sessions: SessionsDep, tail: Tail = 200) -> LinesOut:
     """Its last lines. Of a server that has failed, the instance itself keeps some (`log_tail`)."""
     row, node_id = await on_node(database, instance)
-    answer = await sessions.ask(node_id, "logs", instance_id=row.id, body={"tail": tail})
-    return LinesOut.model_validate(answer)
+    return await ask(sessions, LinesOut, node_id, "logs", instance_id=row.id, body={"tail": tail})
 
 
 @router.get(
@@ -137,10 +136,10 @@ async def send_console_line(
     row, node_id = await on_node(database, instance)
     if row.state not in _TYPABLE:
         raise InstanceNotRunning(instance=row.name, state=row.state.value)
-    answer = await sessions.ask(node_id, "send_line", instance_id=row.id, body={"text": body.line})
+    await sessions.ask(node_id, "send_line", instance_id=row.id, body={"text": body.line})
     async with database.write() as session:
         audit(session, actor, "instance.type", row.name, at=clock.now(), after={"line": redaction.line(body.line)})
-    return answer
+    return {}
 
 
 async def _frames(

@@ -23,12 +23,13 @@ from hytopus.brain.instances.relocating.evacuation import drain_progress
 from hytopus.brain.instances.relocating.evacuation import remove_node as remove
 from hytopus.brain.instances.scheduling.rooms import rooms_of
 from hytopus.brain.nodes import commands
+from hytopus.brain.nodes.answers import understood
 from hytopus.brain.nodes.errors import BadNodeName, NodeNameTaken, NodeNotEmpty, NodeNotFound, NodeNotOffline
 from hytopus.brain.nodes.events import tell
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.queries import find
-from hytopus.brain.nodes.remote import PresenceDep, SessionsDep
+from hytopus.brain.nodes.remote import PresenceDep, SessionsDep, ask
 from hytopus.brain.nodes.schemas import (
     CacheOut,
     DevMode,
@@ -156,7 +157,7 @@ async def get_node_cache(node: str, database: DatabaseDep, sessions: SessionsDep
     """What its template cache holds. Asks the node."""
     async with database.read() as session:
         row = await find(session, node)
-    found = CacheOut.model_validate(await sessions.ask(row.id, "cache"))
+    found = await ask(sessions, CacheOut, row.id, "cache")
     return CacheOut(templates=sorted(found.templates, key=lambda each: (-each.bytes, each.template_id, each.version)))
 
 
@@ -168,7 +169,7 @@ async def purge_node(
     async with database.read() as session:
         row = await find(session, node)
     done = await sessions.purge(row.id, template_id=body.template_id or "", version=body.version or "")
-    result = PurgeOut.model_validate(done)
+    result = understood(PurgeOut, done, node_id=row.id, what="purge_cache")
     what = "@".join(filter(None, (body.template_id, body.version))) or "everything"
     async with database.write() as session:
         message = f"The template cache of {row.name} was purged of {what}: {result.freed_bytes} bytes freed."

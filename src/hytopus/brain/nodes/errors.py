@@ -56,3 +56,13 @@ class NodeNotOffline(HytopusError):
     remedy: ClassVar[str] = (
         "Drain it (`hytopus node drain {node}`), or wait until it counts as offline (`nodes.offline_after`)."
     )
+
+
+class NodeAnswerUnusable(HytopusError):
+    code: ClassVar[str] = "node_answer_unusable"
+    status: ClassVar[int] = 502
+    template: ClassVar[str] = "Node {node} answered {what!r} with something that cannot be used: {cause}."
+    remedy: ClassVar[str] = (
+        "Make sure that the releases of Brain and Node fit together (`hytopus node list`). If they do, look at the "
+        "agent's log on that machine, and do not trust the machine before you know why."
+    )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from fastapi import Depends, Request
+from pydantic import BaseModel
 
+from hytopus.brain.nodes.answers import understood
 from hytopus.brain.nodes.presence import Presence
 from hytopus.wire.messages import LogLine
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class NodeSessions(Protocol):
@@ -62,6 +66,21 @@ class NodeFiles(Protocol):
     def open_file(
         self, node_id: str, instance_id: str, kind: Literal["download", "upload"], body: Mapping[str, Any]
     ) -> AbstractAsyncContextManager[FileTransfer]: ...
+
+
+async def ask(
+    sessions: NodeSessions,
+    answer: type[M],
+    node_id: str,
+    kind: str,
+    *,
+    instance_id: str = "",
+    body: Mapping[str, Any] | None = None,
+    timeout: float = 10.0,
+) -> M:
+    """Ask, and take nothing but an answer of that shape. May raise `NodeAnswerUnusable`, too."""
+    said = await sessions.ask(node_id, kind, instance_id=instance_id, body=body, timeout=timeout)
+    return understood(answer, said, node_id=node_id, what=kind)
 
 
 async def _sessions(request: Request) -> NodeSessions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
 import httpx2
@@ -22,13 +22,13 @@ async def follow_events(
     api: Api, *, after: str | None = None, quiet: bool = False, **query: Any
 ) -> AsyncIterator[Json]:
     """New events, for ever; after a broken line those missed meanwhile come first."""
-    delays = backoff(0.5, 10)
+    delays = _pauses()
     while True:
         try:
             async with api.stream("/events", last_id=after, **query) as source:
                 async for event in source:
                     after = event.id or after
-                    delays = backoff(0.5, 10)
+                    delays = _pauses()
                     yield _data(event)
         except (BrainUnreachable, ApiProblem) as error:
             if not error.retryable:
@@ -38,13 +38,19 @@ async def follow_events(
         await asyncio.sleep(next(delays))
 
 
-async def follow_lines(api: Api, instance: str, what: str, *, tail: int) -> AsyncIterator[Json]:
+def _pauses() -> Iterator[float]:
+    return backoff(0.5, 10)
+
+
+async def follow_lines(
+    api: Api, instance: str, what: str, *, tail: int, pauses: Callable[[], Iterator[float]] = _pauses
+) -> AsyncIterator[Json]:
     """An instance's lines, past and new, until the server has ended; each once, even over a broken line.
 
-    `what` is `console` or `logs/follow`.
+    `what` is `console` or `logs/follow`; `pauses` are the seconds before each further attempt.
     """
     after: int | None = None
-    delays = backoff(0.5, 10)
+    delays = pauses()
     while True:
         try:
             query: dict[str, Any] = {"tail": tail} if after is None else {"after": after, "tail": 0}
@@ -52,7 +58,7 @@ async def follow_lines(api: Api, instance: str, what: str, *, tail: int) -> Asyn
                 async for event in source:
                     line = _data(event)
                     after = line["number"]
-                    delays = backoff(0.5, 10)
+                    delays = pauses()
                     yield line
             if (await api.get(at("instances", instance)))["state"] not in _ALIVE:
                 return

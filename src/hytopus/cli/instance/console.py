@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from hytopus.cli.connection.client import Api, Json, at
 from hytopus.cli.connection.live import follow_lines
 from hytopus.cli.connection.options import DEFAULTS, Options, connect
+from hytopus.cli.failure import ApiProblem, BrainUnreachable
 from hytopus.cli.terminal.editor import LineEditor, raw_terminal, typed
 from hytopus.cli.terminal.output import clock_time, note, print_json_line
 from hytopus.cli.terminal.sanitise import sanitise_line
@@ -99,7 +100,8 @@ async def _type(api: Api, instance_id: str, editor: LineEditor) -> None:
     async with aclosing(typed()) as keys:
         async for text in keys:
             for line in editor.feed(text):
-                await _send(api, instance_id, line)
+                if trouble := await send_or_tell(api, instance_id, line):
+                    _write(editor.above(trouble))
             _write(editor.shown())
             if editor.detached:
                 return
@@ -149,6 +151,17 @@ async def _first_of(*tasks: asyncio.Task[None]) -> None:
 
 async def _send(api: Api, instance_id: str, line: str) -> None:
     await api.post(at("instances", instance_id, "console"), {"line": line})
+
+
+async def send_or_tell(api: Api, instance_id: str, line: str) -> str:
+    """Send it; what went wrong if it may work later. The lines of the server are waited for meanwhile, too."""
+    try:
+        await _send(api, instance_id, line)
+    except (BrainUnreachable, ApiProblem) as error:
+        if not error.retryable:
+            raise
+        return f"Perhaps not sent: {sanitise_line(line)} ({sanitise_line(error.message)})"
+    return ""
 
 
 def _show(line: Json, *, times: bool, options: Options) -> None:

@@ -52,6 +52,19 @@ def test_rows_without_an_end_are_no_backup(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.usefixtures("peak")
+def test_a_line_of_nothing_but_lists_is_no_row(tmp_path: Path) -> None:
+    bomb = packed(tmp_path / "bomb", b"[" + b"[]," * (5 * MIB) + b"1]\n", 1)
+    with pytest.raises(BackupDamaged, match="more than 500,000 values"):
+        next(read_archive(bomb, None, name="b"))
+
+
+@pytest.mark.usefixtures("peak")
+def test_a_line_of_lists_in_lists_is_no_row(tmp_path: Path) -> None:
+    with pytest.raises(BackupDamaged, match="recursion limit"):
+        next(read_archive(packed(tmp_path / "bomb", b"[" * 400_000 + b"\n", 1), None, name="b"))
+
+
 def test_a_large_row_is_a_row(tmp_path: Path) -> None:
     row = b'"' + b"a" * (8 * MIB) + b'"\n'
     assert [len(line) for line in read_archive(packed(tmp_path / "large", row, 3), None, name="b")] == [8 * MIB] * 3

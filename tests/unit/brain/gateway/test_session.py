@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from hytopus.brain.db.engine import Database
-from hytopus.brain.gateway.errors import NodeOffline, NodeTimeout
+from hytopus.brain.gateway.errors import NodeOffline, NodeTimeout, raised
 from hytopus.brain.gateway.gateway import Gateway, Peer
 from hytopus.brain.gateway.reports import PROGRESS_S
 from hytopus.brain.gateway.residents import AGAIN_S
@@ -18,9 +18,12 @@ from hytopus.brain.gateway.session import OPENING_S, SILENCE_S, serve
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import State
 from hytopus.brain.nodes import queries as nodes
+from hytopus.brain.nodes.errors import NodeAnswerUnusable
 from hytopus.brain.nodes.live import PROGRESS, Progress
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
+from hytopus.brain.nodes.remote import ask
+from hytopus.brain.nodes.schemas import CacheOut
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.brain.nodes.states import NodeState
 from hytopus.storage.memory import MemoryStore
@@ -38,6 +41,7 @@ from hytopus.wire.messages import (
     NodeStatus,
     OpenStream,
     PrepareInstance,
+    Problem,
     Refused,
     RegisterNode,
     ReportsSeen,
@@ -303,6 +307,27 @@ async def test_asking(gateway: Gateway) -> None:
         await node.send(Answer("of something else", "{}"))
         await node.send(Answer(question.request_id, json.dumps({"bytes": 1})))
         assert await asking == {"bytes": 1}
+
+
+@pytest.mark.parametrize("said", ["", "no JSON", "[]", "3", "[" * 100_000, '"\\ud800"', '{"templates": 3}', "{}"])
+async def test_an_answer_that_nobody_can_use_is_a_problem_and_no_more(gateway: Gateway, said: str) -> None:
+    async with node_of(gateway) as node:
+        await node.send(HELLO)
+        await receive(node, SetDevMode)
+        asking = asyncio.ensure_future(ask(gateway.sessions, CacheOut, NODE, "cache"))
+        question = await receive(node, Ask)
+        assert isinstance(question, Ask)
+        await node.send(Answer(question.request_id, said))
+        with pytest.raises(NodeAnswerUnusable) as found:
+            await asking
+        assert (found.value.status, found.value.params["node"], found.value.params["what"]) == (502, NODE, "cache")
+        assert gateway.sessions.online(NODE), "the session stands"
+
+
+@pytest.mark.parametrize("seconds", ["soon", "nan", "1e999", ""])
+def test_a_timeout_that_a_node_tells_of_need_not_be_a_number(seconds: str) -> None:
+    problem = Problem("node_timeout", "no", params={"node": NODE, "what": "x", "seconds": seconds})
+    assert raised(problem).params["seconds"] == 0.0
 
 
 async def test_a_stream_the_node_does_not_dial(gateway: Gateway, clock: ManualClock) -> None:

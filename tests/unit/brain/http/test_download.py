@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
-from hytopus.brain.files.download import FileResponse
+from hytopus.brain.files.download import BrokenOff, FileResponse
+from hytopus.brain.nodes.errors import NodeAnswerUnusable
 
 
 class Said:
@@ -41,7 +42,7 @@ async def sent(transfer: Said) -> list[Message]:
     async def receive() -> Message:
         raise AssertionError("nothing is read")
 
-    await FileResponse(opened)({"type": "http"}, receive, send)
+    await FileResponse("node-1", opened)({"type": "http"}, receive, send)
     return messages
 
 
@@ -52,6 +53,18 @@ async def test_a_name_is_quoted() -> None:
     )
 
 
-async def test_a_size_is_a_number() -> None:
-    with pytest.raises(ValueError, match="Set-Cookie"):
-        await sent(Said(path="a", size="1\r\nSet-Cookie: hytopus_session=theirs"))
+@pytest.mark.parametrize("size", ["1\r\nSet-Cookie: hytopus_session=theirs", -1, 2**70, None])
+async def test_a_size_is_a_number(size: object) -> None:
+    with pytest.raises(NodeAnswerUnusable, match="size"):
+        await sent(Said(path="a", size=size))
+
+
+async def test_a_head_that_is_none() -> None:
+    with pytest.raises(NodeAnswerUnusable, match="path"):
+        await sent(Said())
+
+
+@pytest.mark.parametrize("size", [0, 2])
+async def test_another_number_of_bytes_than_announced_is_not_taken_for_the_file(size: int) -> None:
+    with pytest.raises(BrokenOff, match=f"the {size} it had announced"):
+        await sent(Said(path="a", size=size))

@@ -6,7 +6,7 @@ the object store stands in `Instance.move`. Each Brain sees to the nodes that ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,10 +21,11 @@ from hytopus.brain.instances.moving import call_off, note_move, take_off
 from hytopus.brain.instances.queries import locked
 from hytopus.brain.instances.reconciling.steps import complain
 from hytopus.brain.instances.relocating import relocation
+from hytopus.brain.instances.relocating.packed import Packed
 from hytopus.brain.instances.states import State, Wanted
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
-from hytopus.brain.nodes.remote import NodeSessions
+from hytopus.brain.nodes.remote import NodeSessions, ask
 from hytopus.brain.nodes.states import NodeState
 from hytopus.errors import HytopusError
 from hytopus.kit.clock import Clock
@@ -114,15 +115,15 @@ async def _carry(
         "part_bytes": PART_BYTES,
         "parts": await _signed(store, move),
     }
-    packed = await sessions.ask(instance.node_id, "world", instance_id=instance.id, body=body, timeout=ASK_S)
+    packed = await ask(sessions, Packed, instance.node_id, "world", instance_id=instance.id, body=body, timeout=ASK_S)
     async with database.write() as session:
         await _keep(session, instance, packed, clock.now())
-    if packed.get("problem") or packed["state"] != "packed":
+    if packed.problem or packed.state != "packed":
         return
-    if "upload_id" not in move or move["checksum"] != packed["checksum"]:
+    if "upload_id" not in move or move["checksum"] != packed.checksum:
         await _open(database, store, instance, packed)
-    elif len(packed["etags"]) == len(move["parts"]):
-        await _close(database, store, instance, packed, clock)
+    elif (tags := packed.tags_of(len(move["parts"]))) is not None:
+        await _close(database, store, instance, tags, clock)
 
 
 async def _signed(store: ObjectStore, move: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -136,37 +137,36 @@ async def _signed(store: ObjectStore, move: Mapping[str, Any]) -> list[dict[str,
     return [{"number": n, "url": one.url, "headers": dict(one.headers)} for n, one in enumerate(signed, start=1)]
 
 
-async def _keep(session: AsyncSession, seen: Instance, packed: Mapping[str, Any], at: datetime) -> None:
+async def _keep(session: AsyncSession, seen: Instance, packed: Packed, at: datetime) -> None:
     """How far it is; or that it cannot be carried."""
     instance = await _still(session, seen)
     if instance is None:
         return
-    if problem := packed.get("problem"):
-        complain(session, instance, problem, at=at)
-        await call_off(session, instance, at=at, why=str(problem["message"]))
+    if packed.problem is not None:
+        complain(session, instance, packed.problem.model_dump(), at=at)
+        await call_off(session, instance, at=at, why=packed.problem.message)
         return
-    progress = {"step": "upload" if packed["state"] == "packed" else "pack", "progress": packed["progress"]}
+    progress = {"step": "upload" if packed.state == "packed" else "pack", "progress": packed.progress}
     if progress != instance.progress:
         instance.progress, instance.progress_at = progress, at
 
 
-async def _open(database: Database, store: ObjectStore, seen: Instance, packed: Mapping[str, Any]) -> None:
-    key = f"{store.prefix}worlds/{seen.id}/{seen.generation}-{packed['checksum'][:16]}.tar.zst"
+async def _open(database: Database, store: ObjectStore, seen: Instance, packed: Packed) -> None:
+    key = f"{store.prefix}worlds/{seen.id}/{seen.generation}-{str(packed.checksum)[:16]}.tar.zst"
     upload_id = await store.create_upload(key)
     async with database.write() as session:
         instance = await _still(session, seen)
         if instance is not None:
-            known = {name: packed[name] for name in ("checksum", "size", "parts")}
-            note_move(instance, key=key, upload_id=upload_id, **known)
+            said = packed.model_dump(include={"checksum", "size", "parts"})
+            note_move(instance, key=key, upload_id=upload_id, **said)
             return
     await store.abort_upload(key, upload_id)
 
 
-async def _close(
-    database: Database, store: ObjectStore, seen: Instance, packed: Mapping[str, Any], clock: Clock
-) -> None:
+async def _close(database: Database, store: ObjectStore, seen: Instance, tags: Sequence[str], clock: Clock) -> None:
     move = seen.move or {}
-    parts = [Part(n, packed["etags"][str(n)], sha256) for n, sha256 in enumerate(move["parts"], start=1)]
+    pairs = zip(tags, move["parts"], strict=True)
+    parts = [Part(n, tag, sha256) for n, (tag, sha256) in enumerate(pairs, start=1)]
     try:
         await store.complete_upload(move["key"], move["upload_id"], parts)
     except UploadGone:

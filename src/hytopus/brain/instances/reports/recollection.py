@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from hytopus.kit.ids import is_id
 from hytopus.wire.messages import InstanceReport, PortBinding
+
+_Text = Annotated[str, StringConstraints(max_length=64)]
+_Generation = Annotated[int, Field(ge=0, le=2**30)]
+"""Fits the column, with room for whoever counts on."""
+
+
+def _of_a_game(ports: tuple[PortBinding, ...]) -> tuple[PortBinding, ...]:
+    for port in ports:
+        if not 0 < port.host < 65_536 or not 0 < port.container < 65_536:
+            raise ValueError("holds a number that no port has")
+        if len(port.name) > 32 or port.protocol not in ("udp", "tcp"):
+            raise ValueError("holds a port that no game has")
+    if len({port.host for port in ports}) < len(ports):
+        raise ValueError("holds one port twice")
+    return ports
+
+
+def _of_an_instance(report: InstanceReport) -> InstanceReport:
+    if not is_id(report.instance_id):
+        raise ValueError("speaks of an instance with an id that none has")
+    return report
 
 
 class Memory(BaseModel):
@@ -14,12 +36,12 @@ class Memory(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    report: InstanceReport
+    report: Annotated[InstanceReport, AfterValidator(_of_an_instance)]
     """As it stands; `restored` if it ended while nobody watched."""
     record: str = ""
     """`record.describe`, as of its last preparation; empty where the node never got one."""
-    prepared_generation: int = 0
-    ports: tuple[PortBinding, ...] = ()
+    prepared_generation: _Generation = 0
+    ports: Annotated[tuple[PortBinding, ...], Field(max_length=64), AfterValidator(_of_a_game)] = ()
     prepared: bool = False
     destroying: bool = False
     superseded: bool = False
@@ -29,8 +51,8 @@ class Memory(BaseModel):
 class Death(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    instance_id: str
-    generation: int
+    instance_id: _Text
+    generation: _Generation
 
 
 class Recollection(BaseModel):
@@ -40,8 +62,3 @@ class Recollection(BaseModel):
 
     instances: list[Memory]
     destroyed: list[Death]
-
-    @classmethod
-    def read(cls, body: dict[str, Any]) -> Recollection:
-        """Raises `pydantic.ValidationError`."""
-        return cls.model_validate(body)

@@ -19,9 +19,9 @@ from hytopus.brain.instances.models import Instance, PortLease
 from hytopus.brain.instances.queries import locked
 from hytopus.brain.instances.reconciling.settle import settle
 from hytopus.brain.instances.reconciling.steps import destroyed
-from hytopus.brain.instances.record import remembered
 from hytopus.brain.instances.reports.observe import learn, stray, take_in, vanished
 from hytopus.brain.instances.reports.recollection import Memory, Recollection
+from hytopus.brain.instances.reports.record_shape import believed
 from hytopus.brain.instances.residence import release
 from hytopus.brain.instances.states import AT_REST, State, Wanted, advance
 from hytopus.brain.nodes.models import Node
@@ -122,7 +122,7 @@ async def _catch_up(session: AsyncSession, instance: Instance, node: Node, memor
 async def _adopt(session: AsyncSession, node: Node, memory: Memory, *, at: datetime) -> bool:
     """Make the row anew; False if nobody remembers what it is."""
     try:
-        values = remembered(memory.record)
+        values = believed(memory.record)
         async with session.begin_nested():
             instance = Instance(**{**_standing(node, memory, at), **values})
             instance.name = await _free_name(session, instance.id, str(values["name"]))
@@ -184,7 +184,7 @@ def _wanted(memory: Memory) -> Wanted:
 async def _change(session: AsyncSession, instance: Instance, memory: Memory) -> None:
     """It was prepared anew after the backup: what it is made of, its node knows better."""
     try:
-        values = remembered(memory.record)
+        values = believed(memory.record)
     except ValueError as error:
         log.warning("record not understood", instance=instance.name, why=str(error))
         return
