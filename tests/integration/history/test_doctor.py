@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from prometheus_client import CollectorRegistry, Histogram
+from sqlalchemy import text
 
 from hytopus.brain.accounts.commands import create_user
 from hytopus.brain.accounts.roles import Role
@@ -13,9 +15,10 @@ from hytopus.brain.activity.commands import record
 from hytopus.brain.authority.keys import new_signer
 from hytopus.brain.authority.rotation import remember, rotate
 from hytopus.brain.db.engine import Database
+from hytopus.brain.db.signals import Signals
 from hytopus.brain.doctor.api import router as doctor
 from hytopus.brain.doctor.checks import CHECKS, FOR_ADMINS
-from hytopus.brain.doctor.gather import gather
+from hytopus.brain.doctor.gather import durability_off, gather
 from hytopus.brain.nodes.findings import node_findings, note_double, note_findings
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.settings import NodeSettings
@@ -24,8 +27,10 @@ from hytopus.storage.errors import S3Unreachable
 from hytopus.storage.memory import MemoryStore
 from hytopus.wire.messages import Findings, Heartbeat, NodeFinding, NodeLoad
 from tests.harness.brain import Brain
+from tests.harness.database import KEYS
 from tests.integration.api.clock import StepClock
 from tests.integration.api.world import open_world
+from tests.services.postgres import PostgresServer
 
 SAID = Findings((NodeFinding("no_forwarding", "of a later release", "the network", "x", "y", "z" * 10_000),))
 
@@ -56,13 +61,35 @@ async def test_the_facts_are_gathered_and_judged(database: Database) -> None:
     facts = await gather(database, brain.presence, store, brain.clock, writes=writes)
 
     assert facts.database.bytes > 0
+    turned_off = ["fsync", "full_page_writes", "synchronous_commit"]  # a test's PostgreSQL is made to be quick
+    assert facts.database.durability_off == (turned_off if database.dialect == "postgresql" else [])
     assert (facts.database.disk_free is None) == (database.dialect == "postgresql")
     assert facts.nodes[0].clock_skew_s == 30
     codes = {finding.code for finding in examine(facts, CHECKS)}
+    assert ("database_not_durable" in codes) is (database.dialect == "postgresql")
     assert facts.nodes[0].findings == [Finding("no_forwarding", Severity.NOTE, "the network", "x", "y", "z" * 500)]
     assert {"no_forwarding", "doubled_identity", "no_second_factor", "ca_rotation"} <= codes
     expected = {"clock_skew", "engine_down", "cordoned_for_long", "memory_overcommitted", "store_unreachable"}
     assert expected | {"node_disk_nearly_full", "database_slow", "crash_loop"} <= codes
+
+
+@pytest.mark.postgres
+async def test_a_database_or_a_role_may_be_the_one_that_is_not_durable(postgres_server: PostgresServer) -> None:
+    name = postgres_server.create_database()
+    try:
+        for value, off in (("on", False), ("off", True)):
+            async with (
+                Database.open(postgres_server.url(name), Signals(), KEYS) as database,
+                database.write() as session,
+            ):
+                await session.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = {value}'))
+            async with (
+                Database.open(postgres_server.url(name), Signals(), KEYS) as database,
+                database.read() as session,
+            ):
+                assert ("synchronous_commit" in await durability_off(session)) is off
+    finally:
+        postgres_server.drop_database(name)
 
 
 async def test_a_second_machine_that_keeps_coming_is_written_down_once_an_hour(database: Database) -> None:

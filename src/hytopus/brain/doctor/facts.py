@@ -85,6 +85,8 @@ class DatabaseFact:
     disk_free: int | None = None
     """Where the file lies; None for a server."""
     write_p99_ms: float | None = None
+    durability_off: Sequence[str] = ()
+    """Settings of PostgreSQL without which a crash may lose what was confirmed."""
 
 
 @dataclass(frozen=True, slots=True)

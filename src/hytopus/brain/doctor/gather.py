@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +42,7 @@ from hytopus.kit.findings import Finding
 from hytopus.storage.base import ObjectStore
 
 PATIENCE_S: Final = 5.0
+_DURABILITY: Final = ("fsync", "full_page_writes", "synchronous_commit")
 _RECENTLY: Final = timedelta(hours=1)
 _FELL: Final = ("instance.failed", "instance.start_retried")
 FIRST_ADMIN: Final = "admin"
@@ -71,6 +73,7 @@ async def gather(
         rotating_since, left_behind = await _rotation(session, now)
         key = await session.scalar(select(TemplateVersion.s3_key).limit(1))
         size = await _size(session, database.dialect)
+        off = await durability_off(session) if database.dialect == "postgresql" else []
     return Facts(
         now=now,
         version=version("hytopus"),
@@ -80,7 +83,7 @@ async def gather(
         waiting=len(waiting),
         waiting_s=max(((now - at).total_seconds() for at in waiting), default=0.0),
         store=await _store(store, clock, key),
-        database=await _database(database, size, writes),
+        database=replace(await _database(database, size, writes), durability_off=off),
         certificates=certificates,
         backup_at=backups.last_good.started_at if backups.last_good else None,
         backup_every_h=backup_every_h,
@@ -205,6 +208,12 @@ async def _size(session: AsyncSession, dialect: str) -> int:
         else "SELECT pg_database_size(current_database())"
     )
     return int((await session.execute(text(asked))).scalar_one())
+
+
+async def durability_off(session: AsyncSession) -> list[str]:
+    """As they are for this Brain: a role or a database may have settings of its own."""
+    asked = text("SELECT name FROM pg_settings WHERE name = ANY(:names) AND setting = 'off' ORDER BY name")
+    return list(await session.scalars(asked, {"names": list(_DURABILITY)}))
 
 
 async def _database(database: Database, size: int, writes: Histogram) -> DatabaseFact:

@@ -68,6 +68,7 @@ ILL = {
     "store_keys_too_wide": replace(WELL, store=StoreFact(lists_buckets=True)),
     "database_disk_nearly_full": replace(WELL, database=DatabaseFact(bytes=1, disk_free=2**30)),
     "database_slow": replace(WELL, database=DatabaseFact(write_p99_ms=2500)),
+    "database_not_durable": replace(WELL, database=DatabaseFact(durability_off=["fsync"])),
     "no_backups": replace(WELL, backup_every_h=0),
     "backup_too_old": replace(WELL, backup_at=NOW - timedelta(days=4)),
     "first_password": replace(WELL, first_password_kept=True),
