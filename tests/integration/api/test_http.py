@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from typing import Annotated, ClassVar
 
 import pytest
-from fastapi import Query
+from fastapi import Query, Request
 from pydantic import Field
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
@@ -235,3 +236,17 @@ async def test_pages_hold_every_row_once(world: World, clock: StepClock, down: b
 async def test_forged_cursors_are_refused(world: World, cursor: str) -> None:
     answer = await world.acting(Role.VIEWER).get("/things", params={"cursor": cursor})
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_cursor")
+
+
+async def test_requests_go_without_the_garbage_collector(world: World) -> None:
+    client = world.acting(Role.VIEWER)
+    await client.get("/me")
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            assert (await client.get("/me")).is_success
+        left = [each for each in gc.get_objects() if isinstance(each, Request)]
+    finally:
+        gc.enable()
+    assert len(left) <= 1  # the connection keeps the last one
