@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,16 +32,24 @@ new PerformanceObserver(list => list.getEntries().forEach(entry => benchTasks.pu
 })();
 """
 _QUIET_MS: Final = 1000
+_SLOW: Final = 1.5
 _SCROLL: Final = """
 async ([selector, frames, step]) => {
   const box = document.querySelector(selector);
   const next = () => new Promise(requestAnimationFrame);
+  const pace = () => {
+    const began = performance.now();
+    for (let round = 0; round < 400000; round++);
+    return performance.now() - began;
+  };
+  for (let round = 0; round < 50; round++) pace();
   const gaps = [];
   let last = await next();
   for (let frame = 0; frame < frames; frame++) {
     box.scrollTop += step;
+    const took = pace();
     const now = await next();
-    gaps.push(now - last);
+    gaps.push([now - last, took]);
     last = now;
   }
   return gaps;
@@ -65,6 +74,14 @@ class FirstLoad:
     """As they came over the wire."""
     interactive: float
     """Seconds from the navigation to the end of the last long task that a quiet second follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    gap_ms: float
+    """Since the frame before."""
+    full_speed: bool
+    """Whether the machine was as fast as usual meanwhile: see `bench.pace`."""
 
 
 @asynccontextmanager
@@ -97,10 +114,11 @@ async def first_load(chromium: Browser, url: str, ready: str) -> FirstLoad:
         await context.close()
 
 
-async def scroll_gaps(page: Page, selector: str, *, frames: int = 180, step: int) -> list[float]:
-    """Milliseconds between the frames of a scroll by `step` pixels a frame."""
-    gaps: list[float] = await page.evaluate(_SCROLL, [selector, frames, step])
-    return gaps
+async def scroll_frames(page: Page, selector: str, *, frames: int = 180, step: int) -> list[Frame]:
+    """A scroll by `step` pixels a frame."""
+    gaps: list[tuple[float, float]] = await page.evaluate(_SCROLL, [selector, frames, step])
+    slow = _SLOW * statistics.median(took for _, took in gaps)
+    return [Frame(gap, full_speed=took < slow) for gap, took in gaps]
 
 
 async def filter_ms(page: Page, field: str, table: str, text: str) -> float:
