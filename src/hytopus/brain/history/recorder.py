@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from sqlalchemy import select
@@ -65,8 +66,8 @@ class Recorder:
         self._counters: dict[str, Counters] = {}
         self._evictions: dict[str, int] = {}
         self._evicted: Counter[str] = Counter()
-        self.nodes: dict[str, Recent] = {}
-        self.instances: dict[str, Recent] = {}
+        self.nodes: dict[str, Recent] = defaultdict(partial(Recent, len(NODE_RECENT)))
+        self.instances: dict[str, Recent] = defaultdict(partial(Recent, len(INSTANCE_RECENT)))
 
     async def run(self) -> None:
         """Until cancelled; what was measured by then is written."""
@@ -146,10 +147,10 @@ class Recorder:
         self, now: float, node_id: str, load: NodeLoad, players: int, usages: Mapping[str, InstanceUsage]
     ) -> None:
         values = [players if name == "players" else getattr(load, name) for name in NODE_RECENT]
-        self.nodes.setdefault(node_id, Recent(len(NODE_RECENT))).add(now, values)
+        self.nodes[node_id].add(now, values)
         for instance_id, usage in usages.items():
             values = [getattr(usage, name) for name in INSTANCE_RECENT]
-            self.instances.setdefault(instance_id, Recent(len(INSTANCE_RECENT))).add(now, values)
+            self.instances[instance_id].add(now, values)
 
     def _take_durations(self) -> None:
         span = self._span()
