@@ -41,7 +41,7 @@ async def served(folder: Path, brain: str = "") -> AsyncIterator[str]:
         application = web.Application()
         application.router.add_route("*", "/api/{path:.*}", _passing_on(client, brain))
         application.router.add_get("/{path:.*}", _files(folder))
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
