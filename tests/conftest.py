@@ -25,7 +25,7 @@ _SERVERS: Final = ["hytopus.brain", "hytopus.node", "hytopus.wire", "hytopus.sto
 _MAY_BLOCK: Final = {
     "prometheus_client/process_collector.py": {"collect"},  # /proc answers at once
     "hytopus/brain/db/engine.py": {"_engine"},  # once, at the start
-    "hytopus/node/runner/waiting.py": {"inline"},  # in simulations, on tiny files
+    "hytopus/kit/waiting.py": {"inline"},  # in simulations, on tiny files
     "hytopus/brain/db/sqlite.py": {"_execute"},  # measured: faster than a thread would be
 }
 

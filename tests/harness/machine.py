@@ -14,6 +14,7 @@ from typing import Final
 from hytopus.errors import HytopusError
 from hytopus.games.definition import Probe
 from hytopus.kit.clock import Clock
+from hytopus.kit.waiting import inline
 from hytopus.node.agent import Agent
 from hytopus.node.cache.errors import S3Unreachable, UrlExpired
 from hytopus.node.journal import Journal
@@ -22,7 +23,6 @@ from hytopus.node.link.outbox import Outbox
 from hytopus.node.put import UploadFailed
 from hytopus.node.runner.fake import FakeDirectories
 from hytopus.node.runner.host import Built, Host, Progress
-from hytopus.node.runner.waiting import inline
 from hytopus.node.runtime.base import ContainerSpec, ContainerState, NoSpaceLeft
 from hytopus.node.runtime.fake import FakeRuntime
 from hytopus.node.runtime.fake_script import Script

@@ -10,14 +10,14 @@ from hytopus.errors import HytopusError
 from hytopus.kit.backoff import backoff
 from hytopus.kit.logs import get_logger
 from hytopus.kit.requests import of_request
-from hytopus.node.journal import Record, is_safe
-from hytopus.node.runner.errors import BadAssignment, InstanceNotPrepared, InstanceUnknown
+from hytopus.kit.waiting import closing, within
+from hytopus.node.journal import BadAssignment, Record, is_safe
+from hytopus.node.runner.errors import InstanceNotPrepared, InstanceUnknown
 from hytopus.node.runner.host import Host
 from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.mask import problem_of
 from hytopus.node.runner.runner import Runner
 from hytopus.node.runner.stop import LIVE, is_running
-from hytopus.node.runner.waiting import closing, within
 from hytopus.node.runtime.base import RuntimeUnavailable
 from hytopus.node.stranger import record_of, unknown
 from hytopus.wire.messages import InstanceCommand, InstanceReport, NodeStatus, PrepareInstance, StartInstance

@@ -13,18 +13,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from hytopus.errors import HytopusError
 from hytopus.kit.files import replace_file, unfinished
-from hytopus.node.runner.errors import BadAssignment
-from hytopus.node.runner.restarts import History
-from hytopus.node.runner.waiting import Blocking
+from hytopus.kit.waiting import Blocking
 from hytopus.node.runtime.base import NoSpaceLeft
 from hytopus.wire.messages import NodeStatus, PrepareInstance, Problem
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+
+
+class BadAssignment(HytopusError):
+    code: ClassVar[str] = "bad_assignment"
+    status: ClassVar[int] = 422
+    template: ClassVar[str] = "The Brain's assignment for instance {instance} makes no sense: {why}"
+    remedy: ClassVar[str] = "Update the agent or the Brain so that both have the same version."
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """When it was started again by itself since somebody started it: oldest first."""
+
+    failures: tuple[datetime, ...] = ()
+    """After an end that the policy counts."""
+    wishes: tuple[datetime, ...] = ()
+    """Because it asked for it, or ended with its machine."""
 
 
 @dataclass(frozen=True, slots=True)

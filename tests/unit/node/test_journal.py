@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from hytopus.kit.files import unfinished
-from hytopus.node.journal import Journal
-from hytopus.node.runner.errors import BadAssignment
+from hytopus.node.journal import BadAssignment, Journal
 from hytopus.wire.messages import NodeStatus, Problem
 from tests.unit.node.runner.records import record
 

@@ -26,7 +26,7 @@ from hytopus.brain.db.time import database_now
 from hytopus.kit.clock import Clock
 from hytopus.kit.ids import new_id
 from hytopus.kit.logs import get_logger
-from hytopus.wire.deadline import within
+from hytopus.kit.waiting import within
 from hytopus.wire.version import PROTOCOL
 
 BEAT_S: Final = 2.0

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, TypeVar
 from hytopus.brain.gateway.errors import NodeOffline, NodeTimeout, raised
 from hytopus.brain.nodes.answers import read_answer
 from hytopus.kit.clock import Clock
+from hytopus.kit.waiting import within
 from hytopus.wire.channel import Channel, LinkClosed
-from hytopus.wire.deadline import within
 from hytopus.wire.messages import StreamFrame
 
 FileChannel = Channel[StreamFrame, StreamFrame]

@@ -15,7 +15,7 @@ from hytopus.brain.nodes.models import Node
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.kit.requests import of_request
-from hytopus.wire.deadline import within
+from hytopus.kit.waiting import within
 from hytopus.wire.messages import InstanceCommand, PrepareInstance, Refused, SetDevMode, StopInstance
 from hytopus.wire.problems import problem_of
 

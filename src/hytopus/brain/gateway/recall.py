@@ -21,7 +21,7 @@ from hytopus.brain.nodes.errors import NodeAnswerUnusable, NodeNotFound
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.restored import readmit
 from hytopus.kit.logs import get_logger
-from hytopus.wire.deadline import within
+from hytopus.kit.waiting import within
 from hytopus.wire.messages import Ask, RegisterNode
 
 PATIENCE_S: Final = 60.0

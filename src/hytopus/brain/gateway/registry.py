@@ -13,8 +13,8 @@ from hytopus.kit.clock import Clock
 from hytopus.kit.ids import new_id
 from hytopus.kit.logs import get_logger
 from hytopus.kit.requests import request_id
+from hytopus.kit.waiting import within
 from hytopus.wire.channel import BrainChannel, LinkClosed
-from hytopus.wire.deadline import within
 from hytopus.wire.messages import Answer, Ask, BrainMessage, PurgeCache, SetDevMode
 
 log = get_logger(__name__)

@@ -19,8 +19,8 @@ from hytopus.kit.clock import Clock
 from hytopus.kit.ids import new_id
 from hytopus.kit.logs import get_logger
 from hytopus.kit.requests import request_id
+from hytopus.kit.waiting import within
 from hytopus.wire.channel import LinkClosed, StreamChannel
-from hytopus.wire.deadline import within
 from hytopus.wire.messages import LogLine, OpenStream, StreamFrame
 
 log = get_logger(__name__)

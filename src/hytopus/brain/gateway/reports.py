@@ -12,7 +12,7 @@ from hytopus.brain.gateway.registry import LiveSession
 from hytopus.brain.instances.reports.observe import observe
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
-from hytopus.wire.deadline import within
+from hytopus.kit.waiting import within
 from hytopus.wire.messages import InstanceReport, NodeStatus, ReportsSeen
 
 BATCH: Final = 64

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hytopus.kit.clock import Clock
 from hytopus.kit.logs import get_logger
-from hytopus.wire.deadline import within
+from hytopus.kit.waiting import within
 from hytopus.wire.messages import InstanceUsage
 
 AGAIN_S: Final = 2.0

@@ -31,9 +31,9 @@ from hytopus.brain.nodes.findings import note_double, note_findings
 from hytopus.brain.nodes.live import PROGRESS, Progress
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
+from hytopus.kit.waiting import apart, within
 from hytopus.wire.channel import BrainChannel, LinkClosed
 from hytopus.wire.codec import BadMessage
-from hytopus.wire.deadline import apart, within
 from hytopus.wire.messages import (
     Answer,
     BrainMessage,

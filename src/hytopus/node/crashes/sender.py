@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from hytopus.kit.clock import Clock
 from hytopus.kit.logs import get_logger
+from hytopus.kit.waiting import Blocking, within
 from hytopus.node.crashes.bundle import Bundle
 from hytopus.node.crashes.queue import CrashQueue
 from hytopus.node.crashes.upload import CrashNotUploaded, put
-from hytopus.node.runner.waiting import Blocking, within
 from hytopus.wire.messages import CrashReply, CrashReport
 
 log = get_logger(__name__)

@@ -56,13 +56,6 @@ class FileTooLarge(HytopusError):
     remedy: ClassVar[str] = "Give the instance more disk (`hytopus instance change --disk`), or upload less."
 
 
-class StillBusy(HytopusError):
-    code: ClassVar[str] = "instance_not_at_rest"
-    status: ClassVar[int] = 409
-    template: ClassVar[str] = "{instance} is {state}; {what} can only be changed while it is stopped."
-    remedy: ClassVar[str] = "Stop it first. What you typed is not lost: write it again then."
-
-
 class FileShrank(HytopusError):
     code: ClassVar[str] = "file_changed_while_read"
     status: ClassVar[int] = 409

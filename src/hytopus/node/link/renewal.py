@@ -10,10 +10,10 @@ from typing import Final
 from hytopus.kit.backoff import backoff
 from hytopus.kit.clock import Clock
 from hytopus.kit.logs import get_logger
+from hytopus.kit.waiting import within
 from hytopus.node.identity import Identity, save_renewed, signing_request
 from hytopus.node.link.dialer import GrpcDialer
 from hytopus.wire.channel import LinkClosed
-from hytopus.wire.deadline import within
 from hytopus.wire.messages import Refused
 
 LOOK_EVERY_S: Final = 3600.0

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from hytopus.kit.clock import Clock
 from hytopus.kit.logs import get_logger
+from hytopus.kit.waiting import apart, within
 from hytopus.node.link.contract import Agent, Dialer
 from hytopus.node.link.errors import LinkRefused, SessionPutOff
 from hytopus.node.link.outbox import Outbox
 from hytopus.node.link.requests import answer, carry_out, serve_stream
 from hytopus.wire.channel import LinkClosed, NodeChannel
 from hytopus.wire.codec import BadMessage, UnsendableMessage
-from hytopus.wire.deadline import apart, within
 from hytopus.wire.messages import (
     Ask,
     BrainMessage,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hytopus.kit.logs import get_logger
-from hytopus.node.crashes.gather import keep_crash
+from hytopus.node.runner.crash import keep_crash
 from hytopus.node.runner.exits import Outcome
 from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.mask import problem_of

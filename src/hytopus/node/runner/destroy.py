@@ -10,11 +10,11 @@ from typing import Final
 from hytopus.errors import HytopusError
 from hytopus.kit.backoff import backoff
 from hytopus.kit.logs import get_logger
+from hytopus.kit.waiting import finish, race
 from hytopus.node.journal import Grave
 from hytopus.node.runner.errors import AgentFault
 from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.rest import left_alone
-from hytopus.node.runner.waiting import finish, race
 
 log = get_logger(__name__)
 

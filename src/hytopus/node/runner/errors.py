@@ -91,11 +91,11 @@ class UrlsNotRenewed(HytopusError):
     retryable: ClassVar[bool] = True
 
 
-class BadAssignment(HytopusError):
-    code: ClassVar[str] = "bad_assignment"
-    status: ClassVar[int] = 422
-    template: ClassVar[str] = "The Brain's assignment for instance {instance} makes no sense: {why}"
-    remedy: ClassVar[str] = "Update the agent or the Brain so that both have the same version."
+class StillBusy(HytopusError):
+    code: ClassVar[str] = "instance_not_at_rest"
+    status: ClassVar[int] = 409
+    template: ClassVar[str] = "{instance} is {state}; {what} can only be changed while it is stopped."
+    remedy: ClassVar[str] = "Stop it first. What you typed is not lost: write it again then."
 
 
 class BadQuestion(HytopusError):

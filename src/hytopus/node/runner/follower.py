@@ -17,9 +17,9 @@ from hytopus.games.definition import Game
 from hytopus.kit.backoff import backoff
 from hytopus.kit.clock import Clock
 from hytopus.kit.files import replace_file
+from hytopus.kit.waiting import Blocking, closing, finish
 from hytopus.node.runner.lines import KEPT, Lines
 from hytopus.node.runner.mask import Mask
-from hytopus.node.runner.waiting import Blocking, closing, finish
 from hytopus.node.runtime.base import ContainerStatus, Runtime, RuntimeUnavailable
 
 CHECKPOINT_LINES: Final = 256

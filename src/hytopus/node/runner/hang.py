@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from hytopus.games.definition import Liveness
 from hytopus.kit.logs import get_logger
+from hytopus.kit.waiting import within
 from hytopus.node.runner.errors import Hung
 from hytopus.node.runner.exits import Outcome
 from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.stop import end
-from hytopus.node.runner.waiting import within
 from hytopus.node.runtime.base import ContainerFault, RuntimeUnavailable
 from hytopus.wire.messages import NodeStatus
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from hytopus.games.definition import Probe
 from hytopus.kit.clock import Clock
+from hytopus.kit.waiting import Blocking
 from hytopus.node.crashes.bundle import Bundle
 from hytopus.node.journal import Journal
 from hytopus.node.lease import Lease
@@ -18,7 +19,6 @@ from hytopus.node.materialise.leaving import PackedWorld
 from hytopus.node.put import put_piece
 from hytopus.node.runner.ports import first_taken
 from hytopus.node.runner.probes import ask
-from hytopus.node.runner.waiting import Blocking
 from hytopus.node.runtime.base import BindMount, OverlayMount, Runtime, Usage
 from hytopus.wire.messages import InstanceReport, NodeLoad, PortBinding, PrepareInstance
 

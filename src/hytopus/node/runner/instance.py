@@ -18,14 +18,13 @@ from hytopus.games.restart import RestartPolicy
 from hytopus.kit.backoff import backoff
 from hytopus.kit.logs import get_logger
 from hytopus.kit.requests import forget_request
-from hytopus.node.journal import Record
-from hytopus.node.runner.errors import BadAssignment
+from hytopus.kit.waiting import finish, race, wait_for, within
+from hytopus.node.journal import BadAssignment, Record
 from hytopus.node.runner.follower import Follower
 from hytopus.node.runner.host import Built, Host
 from hytopus.node.runner.lines import Lines
 from hytopus.node.runner.mask import Mask, mask_of, problem_of
 from hytopus.node.runner.states import check_step
-from hytopus.node.runner.waiting import finish, race, wait_for, within
 from hytopus.node.runtime.base import (
     ContainerFault,
     ContainerState,

@@ -10,13 +10,13 @@ from typing import Final
 from hytopus.errors import HytopusError
 from hytopus.kit.backoff import backoff
 from hytopus.kit.logs import get_logger
+from hytopus.kit.waiting import within
 from hytopus.node.cache.errors import UrlExpired
 from hytopus.node.runner.errors import UrlsNotRenewed
 from hytopus.node.runner.host import Built
 from hytopus.node.runner.instance import FRESH, Instance
 from hytopus.node.runner.rest import left_alone
 from hytopus.node.runner.stop import quiet
-from hytopus.node.runner.waiting import within
 from hytopus.node.runtime.base import PortTaken
 from hytopus.wire.messages import NodeStatus, PortBinding, PrepareInstance
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from hytopus.node.files.errors import StillBusy
+from hytopus.node.runner.errors import StillBusy
 from hytopus.node.runner.instance import Instance
 from hytopus.node.runner.states import AT_REST
 from hytopus.node.runner.stop import is_running

@@ -8,19 +8,10 @@ from typing import Final
 
 from hytopus.games.definition import ExitKind
 from hytopus.games.restart import RestartOn, RestartPolicy
+from hytopus.node.journal import History
 
 WISHES: Final = 5
 """Restarts at once within a policy's interval: a server that asks for one at every boot must not do so for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """When it was started again by itself since somebody started it: oldest first."""
-
-    failures: tuple[datetime, ...] = ()
-    """After an end that the policy counts."""
-    wishes: tuple[datetime, ...] = ()
-    """Because it asked for it, or ended with its machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.kit.requests import of_request
+from hytopus.kit.waiting import wait_for
 from hytopus.node.journal import Record
 from hytopus.node.runner.again import comes_again
 from hytopus.node.runner.destroy import destroy
@@ -21,7 +22,6 @@ from hytopus.node.runner.prepare import prepare
 from hytopus.node.runner.start import keep_up, start, start_over
 from hytopus.node.runner.states import LENT, Verdict, judge
 from hytopus.node.runner.stop import is_running, stop
-from hytopus.node.runner.waiting import wait_for
 from hytopus.node.runtime.base import ContainerStatus
 from hytopus.wire.messages import (
     DestroyInstance,

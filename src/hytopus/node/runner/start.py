@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from hytopus.kit.logs import get_logger
+from hytopus.kit.waiting import finish, race
+from hytopus.node.journal import History
 from hytopus.node.runner.again import await_turn, comes_again
 from hytopus.node.runner.errors import InstanceNotPrepared, LeaseExpired, ReadyTimeout
 from hytopus.node.runner.exits import Outcome, unrequested
@@ -14,11 +16,9 @@ from hytopus.node.runner.host import Host
 from hytopus.node.runner.instance import FRESH, Instance
 from hytopus.node.runner.prepare import ensure_image, require_free_ports
 from hytopus.node.runner.rest import left_alone
-from hytopus.node.runner.restarts import History
 from hytopus.node.runner.spec import spec_of
 from hytopus.node.runner.states import AT_REST
 from hytopus.node.runner.stop import end, is_running, quiet
-from hytopus.node.runner.waiting import finish, race
 from hytopus.node.runtime.base import ContainerSpec, ContainerState, ImageMissing
 from hytopus.wire.messages import NodeStatus, StartInstance
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Final
 
 from hytopus.kit.logs import get_logger
+from hytopus.kit.waiting import within
 from hytopus.node.runner.conclude import conclude, gather
 from hytopus.node.runner.errors import LeaseExpired
 from hytopus.node.runner.exits import requested
 from hytopus.node.runner.instance import Instance
-from hytopus.node.runner.waiting import within
 from hytopus.node.runtime.base import ContainerFault, ContainerState, ContainerStatus
 from hytopus.wire.messages import NodeStatus
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hytopus.kit.waiting import Blocking
 from hytopus.node.agent import Agent
 from hytopus.node.crashes.queue import CrashQueue
 from hytopus.node.crashes.sender import CrashSender
@@ -15,7 +16,6 @@ from hytopus.node.lease import Lease
 from hytopus.node.runner.fake import FakeDirectories
 from hytopus.node.runner.host import Host
 from hytopus.node.runner.stop import is_running
-from hytopus.node.runner.waiting import Blocking
 from hytopus.node.runtime.fake import FakeRuntime
 from hytopus.wire.messages import (
     CrashReport,

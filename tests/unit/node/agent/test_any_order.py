@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hytopus.kit.waiting import inline
 from hytopus.node.cache.errors import ObjectMissing
-from hytopus.node.runner.waiting import inline
 from hytopus.node.runtime.base import ContainerSpec, ContainerState
 from hytopus.node.runtime.fake import FakeRuntime
 from hytopus.wire.messages import DestroyInstance, InstanceCommand, NodeStatus, StartInstance, StopInstance

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from hytopus.games.definition import ExitKind
 from hytopus.games.restart import RestartChoice, RestartOn, RestartPolicy
-from hytopus.node.runner.restarts import WISHES, Again, Decision, End, GiveUp, History, Leave, backoff_s, decide
+from hytopus.node.journal import History
+from hytopus.node.runner.restarts import WISHES, Again, Decision, End, GiveUp, Leave, backoff_s, decide
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

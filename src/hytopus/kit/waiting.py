@@ -38,7 +38,7 @@ async def race(*works: Coroutine[Any, Any, Any]) -> tuple[int, Any]:
 
 
 async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """The work's result, or `TimeoutError`."""
+    """The work's result; it is cancelled and `TimeoutError` raised after `seconds` of the clock."""
     index, result = await race(work, clock.sleep(seconds))
     if index == 1:
         raise TimeoutError
@@ -50,15 +50,30 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
 
     For what must not be left half-done: a container that may or may not exist, a file being written.
     """
+    return await _see_out(asyncio.ensure_future(work))
+
+
+async def apart(work: Coroutine[Any, Any, T]) -> T:
+    """The work's result, from a task of its own; cancelling the caller cancels it and is never lost.
+
+    For task groups: one whose own task is cancelled while one of its children fails raises the failure only, and one
+    whose child fails while it winds up leaves its task marked as cancelled (both in Python 3.11).
+    """
     task = asyncio.ensure_future(work)
+    return await _see_out(task, when_cancelled=task.cancel)
+
+
+async def _see_out(task: asyncio.Task[T], when_cancelled: Callable[[], Any] = lambda: None) -> T:
     cancelled = False
     while not task.done():
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
             cancelled = True
+            when_cancelled()
     if cancelled:
-        task.exception()  # looked at, so that asyncio does not complain that nobody did
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not complain that nobody did
         raise asyncio.CancelledError
     return task.result()
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from hytopus.wire.deadline import apart
+from hytopus.kit.waiting import apart
 
 
 async def _group_whose_child_fails_while_it_winds_up() -> str:
