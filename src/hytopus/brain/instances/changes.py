@@ -11,15 +11,15 @@ from hytopus.brain.accounts.sessions import RIGHTS
 from hytopus.brain.activity.actor import Actor
 from hytopus.brain.db.signals import signal
 from hytopus.brain.games.catalogue import Catalogue
-from hytopus.brain.instances.commands import note, settle_now
+from hytopus.brain.instances.commands import check_alive, note, settle_now
 from hytopus.brain.instances.creating.creation import check_name, check_restart, chosen, flush
 from hytopus.brain.instances.creating.layers import Locked, lock
-from hytopus.brain.instances.errors import InstanceDestroyed, InstanceIsRunning, NoRoom, NotAtRest, PortsChanged
+from hytopus.brain.instances.errors import InstanceIsRunning, NoRoom, NotAtRest, PortsChanged
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.queries import Held, held_by_node
 from hytopus.brain.instances.reconciling.steps import replace
 from hytopus.brain.instances.schemas import UpdateInstance, UpgradeInstance
-from hytopus.brain.instances.states import AT_REST, State, Wanted, advance
+from hytopus.brain.instances.states import AT_REST, State, advance
 from hytopus.brain.instances.variables import MASK, check_given, masked
 from hytopus.brain.nodes.queries import get as get_node
 from hytopus.brain.templates.queries import get_versions
@@ -32,7 +32,7 @@ async def update(
     session: AsyncSession, instance: Instance, body: UpdateInstance, *, actor: Actor, now: datetime
 ) -> None:
     """Change settings. Variables take effect with the next preparation; resources only change at rest."""
-    _check_alive(instance)
+    check_alive(instance)
     given = body.model_dump(exclude_unset=True, exclude={"restart"})
     changes = {key: value for key, value in given.items() if value is not None}
     before = _shown(instance, changes)
@@ -68,7 +68,7 @@ async def upgrade(
     now: datetime,
 ) -> None:
     """Lock other versions of its layers, or other layers; built in with the next preparation."""
-    _check_alive(instance)
+    check_alive(instance)
     references = body.layers or _newest(instance.requested_layers)
     locked = await lock(session, references, instance.game if body.layers is None else None, games)
     values = {**instance.variables, **instance.secrets}
@@ -175,8 +175,3 @@ def _shown(instance: Instance, changes: dict[str, Any]) -> dict[str, Any]:
         "restart_policy": instance.restart_choice,
     }
     return {key: values[key] if key in values else getattr(instance, key) for key in changes}
-
-
-def _check_alive(instance: Instance) -> None:
-    if instance.wanted is Wanted.DESTROYED:
-        raise InstanceDestroyed(instance=instance.name)

@@ -24,28 +24,28 @@ from hytopus.brain.nodes.queries import get as get_node
 
 async def start(session: AsyncSession, instance: Instance, *, actor: Actor, now: datetime) -> None:
     """It is to run. From STOPPED and FAILED it waits until its node has room; a wait after a crash is over."""
-    _check_alive(instance)
+    check_alive(instance)
     _ask(session, instance, "start", Wanted.RUNNING, actor, now)
     instance.restarts = 0
     if _waits_for_retry(instance):
         begin(session, instance, at=now, why=f"{actor.name} did not want to wait.")
     if instance.state is State.FAILED:
         _leave_failure(session, instance, actor, now)
-    await _settle(session, instance, now)
+    await settle_now(session, instance, now)
 
 
 async def stop(session: AsyncSession, instance: Instance, *, actor: Actor, now: datetime) -> None:
     """It is to be at rest: console line, grace, signal, grace, kill, as its game says."""
-    _check_alive(instance)
+    check_alive(instance)
     _ask(session, instance, "stop", Wanted.STOPPED, actor, now)
     if instance.state in (State.REQUESTED, State.PREPARING):
         advance(session, instance, State.STOPPED, at=now, actor=actor)
-    await _settle(session, instance, now)
+    await settle_now(session, instance, now)
 
 
 async def restart(session: AsyncSession, instance: Instance, *, actor: Actor, now: datetime) -> None:
     """Stop it gracefully and start it again; it keeps its room meanwhile. At rest this is a start."""
-    _check_alive(instance)
+    check_alive(instance)
     _ask(session, instance, "restart", Wanted.RUNNING, actor, now)
     instance.restarts = 0
     if instance.state is State.FAILED:
@@ -54,13 +54,13 @@ async def restart(session: AsyncSession, instance: Instance, *, actor: Actor, no
         begin(session, instance, at=now, why=f"{actor.name} did not want to wait.")
     elif instance.state in (State.STARTING, State.RUNNING):
         advance(session, instance, State.STOPPING, at=now, actor=actor, why="It is being restarted.")
-    await _settle(session, instance, now)
+    await settle_now(session, instance, now)
 
 
 async def kill(session: AsyncSession, instance: Instance, *, actor: Actor, now: datetime) -> None:
     """End it without asking it. Works in every state, whatever else is going on."""
     if instance.wanted is not Wanted.DESTROYED:
-        _check_alive(instance)
+        check_alive(instance)
         _ask(session, instance, "kill", Wanted.STOPPED, actor, now)
     stuck = (instance.problem or {}).get("code") == StoppingTimedOut.code and instance.node_id is not None
     match instance.state:
@@ -80,7 +80,7 @@ async def kill(session: AsyncSession, instance: Instance, *, actor: Actor, now: 
             advance(session, instance, State.STOPPING, at=now, actor=actor, why="It is being killed.")
         case _:
             pass
-    await _settle(session, instance, now)
+    await settle_now(session, instance, now)
 
 
 async def destroy(session: AsyncSession, instance: Instance, *, actor: Actor, now: datetime) -> None:
@@ -88,12 +88,20 @@ async def destroy(session: AsyncSession, instance: Instance, *, actor: Actor, no
     if instance.wanted is Wanted.DESTROYED:
         return
     _ask(session, instance, "destroy", Wanted.DESTROYED, actor, now)
-    await _settle(session, instance, now)
+    await settle_now(session, instance, now)
+
+
+def check_alive(instance: Instance) -> None:
+    """Raises `InstanceDestroyed` for one that is to be gone."""
+    if instance.wanted is Wanted.DESTROYED:
+        raise InstanceDestroyed(instance=instance.name)
 
 
 async def settle_now(session: AsyncSession, instance: Instance, now: datetime) -> None:
-    """Take the steps that follow from a change of the instance."""
-    await _settle(session, instance, now)
+    """Take the steps that follow from a change of the instance, and let its node know."""
+    node: Node | None = None if instance.node_id is None else await get_node(session, instance.node_id)
+    await settle(session, instance, node, at=now)
+    tell_node(session, instance)
 
 
 def note(
@@ -152,14 +160,3 @@ def _leave_failure(session: AsyncSession, instance: Instance, actor: Actor, now:
     instance.needs_prepare = True
     instance.problem = None
     advance(session, instance, State.REQUESTED, at=now, actor=actor)
-
-
-async def _settle(session: AsyncSession, instance: Instance, now: datetime) -> None:
-    node: Node | None = None if instance.node_id is None else await get_node(session, instance.node_id)
-    await settle(session, instance, node, at=now)
-    tell_node(session, instance)
-
-
-def _check_alive(instance: Instance) -> None:
-    if instance.wanted is Wanted.DESTROYED:
-        raise InstanceDestroyed(instance=instance.name)

@@ -74,10 +74,7 @@ async def get_logs(instance: str, database: DatabaseDep, sessions: SessionsDep, 
 @router.get(
     "/instances/{instance}/logs/follow",
     response_class=Response,
-    responses={
-        **problems(InstanceNotFound, InstanceHasNoNode, BadEventId),
-        200: {"content": {"text/event-stream": {}}},
-    },
+    responses=_LIVE,
 )
 async def follow_logs(
     instance: str,
@@ -96,10 +93,7 @@ async def follow_logs(
 @router.get(
     "/instances/{instance}/console",
     response_class=Response,
-    responses={
-        **problems(InstanceNotFound, InstanceHasNoNode, BadEventId),
-        200: {"content": {"text/event-stream": {}}},
-    },
+    responses=_LIVE,
 )
 async def attach_console(
     instance: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Final
 
 from cyclopts import App, Parameter
 
@@ -40,7 +40,3 @@ async def connect(options: Options) -> AsyncIterator[Api]:
 def group(name: str, description: str) -> App:
     """A group of commands."""
     return App(name, help=description, default_parameter=PARAMETER)
-
-
-Repeated = Annotated[tuple[str, ...], Parameter(consume_multiple=False)]
-"""An option that may be given several times."""

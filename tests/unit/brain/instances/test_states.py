@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from hytopus.brain.db.engine import Database
-from hytopus.brain.instances.reconciling.deadlines import allowance, has_deadline
+from hytopus.brain.instances.reconciling.deadlines import allowance
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.instances.states import (
     AT_REST,
@@ -68,8 +68,9 @@ def test_states_are_awake_at_rest_moving_or_gone() -> None:
 @pytest.mark.parametrize("wanted", Wanted)
 def test_every_state_that_must_not_last_has_a_deadline(state: State, wanted: Wanted) -> None:
     instance = make_instance(state=state, wanted=wanted)
-    assert (allowance(instance, InstanceSettings()) is not None) is has_deadline(state, wanted)
-    assert has_deadline(state, wanted) or state not in TRANSITIONAL
+    is_being_destroyed = wanted is Wanted.DESTROYED and state in (State.STOPPED, State.FAILED)
+    must_not_last = state in TRANSITIONAL or is_being_destroyed
+    assert (allowance(instance, InstanceSettings()) is not None) is must_not_last
 
 
 async def test_only_legal_steps_are_taken(sqlite: Database) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.settings import InstanceSettings
-from hytopus.brain.instances.states import AT_REST, TRANSITIONAL, State, Wanted
+from hytopus.brain.instances.states import State, Wanted
 
 
 def allowance(instance: Instance, settings: InstanceSettings) -> float | None:
@@ -50,13 +50,6 @@ def deadline(instance: Instance, settings: InstanceSettings, node_since: datetim
     if instance.state is State.STOPPING:
         moments.append(instance.kill_at)
     return max(moment for moment in moments if moment is not None) + timedelta(seconds=seconds)
-
-
-def has_deadline(state: State, wanted: Wanted) -> bool:
-    """Whether a state is one that must not last."""
-    if state in AT_REST:
-        return wanted is Wanted.DESTROYED and state is not State.REQUESTED
-    return state in TRANSITIONAL
 
 
 def _number(table: Mapping[str, Any], key: str, default: float) -> float:
