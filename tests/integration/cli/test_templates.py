@@ -70,7 +70,7 @@ def test_numbers_do_not_follow_names(cli: Cli, layer: Path) -> None:
     assert "1.0.0-beta" in refused.err
 
 
-def test_lists_and_details(cli: Cli, layer: Path) -> None:
+def test_lists_are_filtered_by_type_and_tags_and_details_name_the_object(cli: Cli, layer: Path) -> None:
     cli.ok("template", "push", str(layer), "listed@1")
     cli.ok("template", "push", str(layer), "listed@2")
     found = cli.ok("template", "list", "listed", "--type", "master", "--tag", "pvp", "--tag", "eu", "--json").json
@@ -80,7 +80,7 @@ def test_lists_and_details(cli: Cli, layer: Path) -> None:
     assert "templates/listed/1/" in cli.ok("template", "show", "listed@1").out
 
 
-def test_deleting(cli: Cli, layer: Path) -> None:
+def test_deleting_asks_first_and_then_forgets_the_version(cli: Cli, layer: Path) -> None:
     cli.ok("template", "push", str(layer), "doomed@1")
     unasked = cli("template", "delete", "doomed@1")
     assert unasked.code == 2
@@ -109,7 +109,7 @@ def test_a_hostile_archive_never_leaves_this_machine(cli: Cli, tmp_path: Path) -
     assert cli("template", "show", "evil").code == 3
 
 
-def test_neither_directory_nor_archive(cli: Cli, tmp_path: Path) -> None:
+def test_what_is_neither_directory_nor_archive_is_refused(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     assert cli("template", "push", str(tmp_path / "notes.txt"), "notes@1").code == 1
     assert cli("template", "push", str(tmp_path / "nowhere"), "nowhere@1").code == 1
@@ -148,7 +148,7 @@ def test_pull_overwrites_nothing(cli: Cli, layer: Path, tmp_path: Path) -> None:
     assert target.read_text() == "precious"
 
 
-def test_what_differs(cli: Cli, layer: Path) -> None:
+def test_a_diff_names_what_was_changed_and_added_and_says_so_by_its_exit_code(cli: Cli, layer: Path) -> None:
     cli.ok("template", "push", str(layer), "differs@1")
     assert "No difference" in cli.ok("template", "diff", "differs@1", str(layer)).out
     (layer / "start.sh").write_text("#!/bin/bash\n")

@@ -133,7 +133,9 @@ async def test_files_belong_to_the_games_user(cache: TemplateCache, store: Store
     assert layer.tree.parent.stat().st_uid == 0
 
 
-async def test_over_tls(cache: TemplateCache, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_is_believed_over_tls_only_with_a_certificate_that_is_trusted(
+    cache: TemplateCache, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     certificate = await asyncio.to_thread(_self_signed, tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)

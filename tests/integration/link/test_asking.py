@@ -34,7 +34,7 @@ async def test_a_question_and_its_answer(brain: Brain, arm: Arm) -> None:
     assert arm.agent.asked == [("cache", "i", {"path": "*"})]
 
 
-async def test_a_purge(brain: Brain, arm: Arm) -> None:
+async def test_a_purge_names_the_version_and_brings_back_what_it_freed(brain: Brain, arm: Arm) -> None:
     arm.agent.answers["purge_cache"] = {"freed_bytes": 7}
     answer = await brain.gateway.sessions.purge(arm.identity.node_id, template_id="base", version="1")
     assert answer == {"freed_bytes": 7}

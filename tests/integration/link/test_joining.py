@@ -109,23 +109,23 @@ async def test_a_brain_with_another_ca_gets_no_secret(brain: Brain, tmp_path: Pa
     await join(brain.url, str(secret), tmp_path / "node", "arm-1")
 
 
-async def test_half_a_token(brain: Brain, tmp_path: Path) -> None:
+async def test_half_a_token_is_refused(brain: Brain, tmp_path: Path) -> None:
     with pytest.raises(BadJoinToken):
         await join(brain.url, (await brain.token()).partition(".")[0], tmp_path / "node", "arm-1")
 
 
-async def test_joining_twice(brain: Brain, tmp_path: Path) -> None:
+async def test_a_machine_that_has_joined_does_not_join_again(brain: Brain, tmp_path: Path) -> None:
     await brain.joined(tmp_path / "node")
     with pytest.raises(AlreadyJoined):
         await brain.joined(tmp_path / "node", "arm-2")
 
 
-async def test_no_brain_there(brain: Brain, tmp_path: Path) -> None:
+async def test_an_address_where_nobody_answers_is_said_to_be_that(brain: Brain, tmp_path: Path) -> None:
     with pytest.raises(BrainUnreachable):
         await join(f"http://127.0.0.1:{free_port()}", await brain.token(), tmp_path / "node", "arm-1")
 
 
-async def test_something_else_there(brain: Brain, tmp_path: Path) -> None:
+async def test_an_address_where_something_else_answers_is_said_to_be_that(brain: Brain, tmp_path: Path) -> None:
     with pytest.raises(NotABrain):
         await join(brain.url + "/elsewhere", await brain.token(), tmp_path / "node", "arm-1")
 

@@ -79,7 +79,7 @@ async def _upload(bench: Bench, key: str, *bodies: bytes) -> None:
     await bench.store.complete_upload(key, upload_id, parts[::-1])
 
 
-async def test_small_objects(bench: Bench) -> None:
+async def test_a_small_object_is_kept_as_it_is_until_it_is_deleted(bench: Bench) -> None:
     key = bench.store.prefix + "a/b+c d"
     assert await bench.store.head(key) is None
     await bench.store.put(key, b"hello")

@@ -44,7 +44,9 @@ def test_help_lists_the_groups(capsys: pytest.CaptureFixture[str]) -> None:
         ["completion", "tcsh"],
     ],
 )
-def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_is_told_with_an_exit_code_of_its_own(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(arguments) == 2
     assert capsys.readouterr().err
 

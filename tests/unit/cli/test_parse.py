@@ -33,7 +33,7 @@ def test_what_is_no_port_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "mb"), [("512", 512), ("512M", 512), ("2G", 2048), ("1.5 GiB", 1536), ("1t", 1024 * 1024)]
 )
-def test_sizes(text: str, mb: int) -> None:
+def test_a_size_is_megabytes_unless_it_has_a_unit(text: str, mb: int) -> None:
     assert megabytes(text, "--memory") == mb
 
 
@@ -48,7 +48,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("15m", 900), ("12h", 43_200), ("30d", 2_592_000)])
-def test_durations(text: str, seconds: int) -> None:
+def test_a_duration_is_seconds_unless_it_has_a_unit(text: str, seconds: int) -> None:
     assert duration(text, "--expires") == timedelta(seconds=seconds)
 
 

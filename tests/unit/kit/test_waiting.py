@@ -1,4 +1,4 @@
-"""Work in a task of its own: what cancels it, and what does not."""
+"""Waiting with a deadline, to the very end, and in a task of its own: what cancels it, and what does not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from hytopus.kit.waiting import apart
+from hytopus.kit.waiting import apart, finish, within
+from tests.harness.clock import ManualClock
 
 
 async def _group_whose_child_fails_while_it_winds_up() -> str:
@@ -81,3 +82,45 @@ async def test_results_and_errors_come_through() -> None:
 
     with pytest.raises(ConnectionError, match="gone"):
         await apart(failing())
+
+
+async def test_work_that_takes_too_long_is_cancelled_and_its_time_is_up() -> None:
+    clock, cancelled = ManualClock(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    waiting = asyncio.create_task(within(clock, 5, work()))
+    await clock.advance(5)
+    with pytest.raises(TimeoutError):
+        await waiting
+    assert cancelled.is_set()
+
+
+async def test_work_that_ends_in_the_last_moment_has_its_result() -> None:
+    clock = ManualClock()
+    waiting = asyncio.create_task(within(clock, 5, asyncio.sleep(0, "done")))
+    await clock.advance(5)
+    assert await waiting == "done"
+
+
+async def test_what_must_not_be_left_half_done_is_done_before_a_cancellation_takes_effect() -> None:
+    steps: list[str] = []
+    go_on = asyncio.Event()
+
+    async def work() -> None:
+        await go_on.wait()
+        steps.append("done")
+
+    caller = asyncio.create_task(finish(work()))
+    await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.sleep(0)
+    assert not caller.done()
+    go_on.set()
+    await asyncio.wait({caller})
+    assert caller.cancelled()
+    assert steps == ["done"]

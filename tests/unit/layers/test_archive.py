@@ -77,7 +77,7 @@ UNSAFE = {
 
 
 @pytest.mark.parametrize("name", UNSAFE)
-def test_refuses(name: str) -> None:
+def test_what_no_template_may_hold_is_refused_by_name_and_rule(name: str) -> None:
     with pytest.raises(ArchiveUnsafe) as caught:
         read(UNSAFE[name])
     assert caught.value.params["rule"]
@@ -150,7 +150,7 @@ def test_no_damage_does_anything_but_raise_a_known_error(data: st.DataObject) ->
         (Limits(ratio=50, ratio_floor=1 << 20), zstandard.compress(archive(file("a"), end=bytes(4 << 20)))),
     ],
 )
-def test_limits(limits: Limits, data: bytes) -> None:
+def test_too_many_too_large_or_too_dense_is_refused(limits: Limits, data: bytes) -> None:
     with pytest.raises(ArchiveTooLarge):
         read(data, limits)
 

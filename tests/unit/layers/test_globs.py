@@ -37,7 +37,7 @@ from hytopus.layers.globs import compile_glob, matches_any
         ("*ab*ab", "abab", True),
     ],
 )
-def test_matching(pattern: str, path: str, expected: bool) -> None:
+def test_a_star_stays_in_its_folder_and_two_cross_folders(pattern: str, path: str, expected: bool) -> None:
     assert bool(compile_glob(pattern).fullmatch(path)) is expected
 
 

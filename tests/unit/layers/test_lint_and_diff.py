@@ -48,7 +48,9 @@ def test_a_good_template_has_no_findings(tmp_path: Path) -> None:
         ({"template.toml": 'remove = ["/x"]', "a": "x"}, ("warning", "template.toml")),
     ],
 )
-def test_findings(tmp_path: Path, files: dict[str, str | bytes], expected: tuple[str, str]) -> None:
+def test_each_mistake_is_found_where_it_is(
+    tmp_path: Path, files: dict[str, str | bytes], expected: tuple[str, str]
+) -> None:
     assert expected in found(write(tmp_path / "t", files))
 
 

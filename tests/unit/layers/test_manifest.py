@@ -22,7 +22,7 @@ _ENTRIES = st.one_of(
 
 
 @given(st.dictionaries(_TEXT, _ENTRIES), st.text())
-def test_round_trip(entries: dict[str, Entry], rules_text: str) -> None:
+def test_a_manifest_is_read_back_as_it_was_in_its_order(entries: dict[str, Entry], rules_text: str) -> None:
     manifest = Manifest(entries, rules_text)
     assert Manifest.load(manifest.dump()) == manifest
     assert list(Manifest.load(manifest.dump()).entries) == list(entries)
@@ -35,7 +35,7 @@ def test_half_a_manifest_is_noticed() -> None:
             Manifest.load(data[:size])
 
 
-def test_totals() -> None:
+def test_only_files_count_for_number_and_size() -> None:
     manifest = Manifest({"d": Entry("d", 0o755), "d/a": Entry("f", 0o644, 5), "b": Entry("f", 0o644, 7)})
     assert (manifest.files, manifest.size) == (2, 12)
 

@@ -30,7 +30,7 @@ VALUES = {"PORT": "5520", "EMPTY": "", "DOLLAR": "${PORT}"}
         ("$${NONE:-1}", "${NONE:-1}"),
     ],
 )
-def test_rules(text: str, expected: str) -> None:
+def test_names_are_replaced_defaults_taken_and_all_else_left_alone(text: str, expected: str) -> None:
     assert render_text(text, VALUES) == expected
 
 

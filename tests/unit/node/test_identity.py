@@ -43,12 +43,12 @@ def test_two_agents_cannot_share_a_directory(tmp_path: Path) -> None:
         pass
 
 
-def test_no_identity(tmp_path: Path) -> None:
+def test_a_machine_that_has_not_joined_has_no_identity(tmp_path: Path) -> None:
     with pytest.raises(NodeNotJoined):
         load_identity(tmp_path)
 
 
-def test_a_damaged_identity(tmp_path: Path) -> None:
+def test_a_damaged_identity_is_named_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "node.json").write_text("{}")
     with pytest.raises(IdentityDamaged) as caught:
         load_identity(tmp_path)

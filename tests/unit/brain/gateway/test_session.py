@@ -131,7 +131,7 @@ async def node_row(gateway: Gateway) -> Node:
         return node
 
 
-async def test_registering(gateway: Gateway) -> None:
+async def test_a_node_is_online_while_its_session_stands_and_suspect_after_it(gateway: Gateway) -> None:
     async with node_of(gateway) as node:
         await node.send(HELLO)
         welcome = await receive(node, Welcome)
@@ -152,7 +152,9 @@ async def test_registering(gateway: Gateway) -> None:
         (Heartbeat("", False, NodeLoad()), "session_not_opened", True),
     ],
 )
-async def test_refusals(gateway: Gateway, opening: RegisterNode | Heartbeat, code: str, retry: bool) -> None:
+async def test_a_refused_opening_says_why_and_whether_to_come_back(
+    gateway: Gateway, opening: RegisterNode | Heartbeat, code: str, retry: bool
+) -> None:
     async with node_of(gateway) as node:
         await node.send(opening)
         refused = await receive(node, Refused)
@@ -162,7 +164,7 @@ async def test_refusals(gateway: Gateway, opening: RegisterNode | Heartbeat, cod
     assert not gateway.sessions.online(NODE)
 
 
-async def test_a_node_that_is_none(gateway: Gateway) -> None:
+async def test_whoever_is_no_node_is_refused(gateway: Gateway) -> None:
     async with node_of(gateway, node_id="gone") as node:
         await node.send(HELLO)
         refused = await receive(node, Refused)
@@ -285,7 +287,7 @@ async def test_old_news_comes_before_how_things_stand(gateway: Gateway) -> None:
     assert found.started_at is not None
 
 
-async def test_a_takeover_by_the_same_agent(gateway: Gateway) -> None:
+async def test_the_same_agent_takes_the_place_of_its_old_session(gateway: Gateway) -> None:
     async with node_of(gateway) as first:
         await first.send(HELLO)
         await receive(first, SetDevMode)
@@ -297,7 +299,7 @@ async def test_a_takeover_by_the_same_agent(gateway: Gateway) -> None:
             assert (await node_row(gateway)).state is NodeState.ONLINE
 
 
-async def test_asking(gateway: Gateway) -> None:
+async def test_a_question_takes_its_own_answer_and_no_other(gateway: Gateway) -> None:
     async with node_of(gateway) as node:
         await node.send(HELLO)
         await receive(node, SetDevMode)
@@ -330,7 +332,7 @@ def test_a_timeout_that_a_node_tells_of_need_not_be_a_number(seconds: str) -> No
     assert raised(problem).params["seconds"] == 0.0
 
 
-async def test_a_stream_the_node_does_not_dial(gateway: Gateway, clock: ManualClock) -> None:
+async def test_a_stream_that_the_node_does_not_dial_times_out(gateway: Gateway, clock: ManualClock) -> None:
     async with node_of(gateway) as node:
         await node.send(HELLO)
         await receive(node, SetDevMode)
@@ -341,7 +343,7 @@ async def test_a_stream_the_node_does_not_dial(gateway: Gateway, clock: ManualCl
             await viewing
 
 
-async def test_a_stream_nobody_asked_for(gateway: Gateway) -> None:
+async def test_a_stream_that_nobody_asked_for_is_not_served(gateway: Gateway) -> None:
     node, brain = memory_stream(gateway.clock)
     await node.send(StreamFrame("forged"))
     await asyncio.wait_for(gateway.relay.serve(brain, NODE), 5)

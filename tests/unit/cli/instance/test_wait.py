@@ -106,7 +106,7 @@ async def test_destroying_goes_through_stopped() -> None:
     assert (await wait(brain, instance("running"), None, DESTROYED))["state"] == "destroyed"
 
 
-async def test_patience_ends() -> None:
+async def test_waiting_ends_with_the_patience_of_whoever_waits() -> None:
     brain = ScriptedBrain(instance("requested", waiting={"summary": "no node has room"}))
     with pytest.raises(WaitedTooLong, match="still requested"):
         await wait(brain, instance("requested"), None, RUNNING, timeout=0.2)

@@ -156,7 +156,7 @@ async def test_only_a_living_server_reads_its_console(bed: Bed) -> None:
     assert bed.runtime.heard("i1") == ("who", "say hi")
 
 
-async def test_questions(bed: Bed) -> None:
+async def test_questions_are_answered_and_unknown_ones_refused(bed: Bed) -> None:
     await bed.prepared()
     files = (await bed.ask("provenance", path="config/**"))["files"]
     assert (files[0]["path"], files[0]["layer"], files[0]["overrode"]) == ("config/**", "lobby@1", ["base@1"])

@@ -71,7 +71,7 @@ async def test_answers_belong_to_their_session() -> None:
     assert await outbox.next() == RenewUrls("i", 2)
 
 
-async def test_next_waits() -> None:
+async def test_whoever_asks_for_the_next_word_waits_until_there_is_one() -> None:
     clock = ManualClock()
     outbox = Outbox(clock)
     outbox.attach()

@@ -34,7 +34,7 @@ TLS = (
         ("the Brain did not answer within 30 seconds", "brain_unreachable"),
     ],
 )
-def test_phrases(said: str, code: str) -> None:
+def test_what_grpc_says_in_passing_becomes_a_cause_with_a_remedy(said: str, code: str) -> None:
     found = diagnose(LinkClosed(cause=said), "brain.test:8421", NOW, (NOW - timedelta(1), NOW + timedelta(1)))
     assert found.code == code
     assert found.advice

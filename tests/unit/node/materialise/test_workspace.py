@@ -269,7 +269,7 @@ async def test_rendered_files_in_use_are_not_collected(overlay: World) -> None:
 
 
 @pytest.mark.parametrize("how", [How.OVERLAY, How.COPY])
-async def test_provenance(tmp_path: Path, how: How) -> None:
+async def test_provenance_names_the_layer_of_each_file_and_what_the_instance_changed(tmp_path: Path, how: How) -> None:
     world = await World.make(tmp_path / "node", how)
     bottom = await world.layer({"a": File(b"1"), "b": File(b"1"), "c": File(b"${PORT}"), "d": Folder(), "d/e": File()})
     top = await world.layer({"a": File(b"2")})
