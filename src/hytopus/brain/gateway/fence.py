@@ -16,6 +16,6 @@ async def fence(gateway: Gateway) -> NoReturn:
     while True:
         await gateway.clock.sleep(BEAT_S)
         seconds = gateway.fleet.cut_off_s
-        if seconds is not None and gateway.sessions.count:
+        if seconds is not None and len(gateway.sessions):
             log.error("cut off from the database; the nodes have to find another Brain", seconds=round(seconds, 1))
             await gateway.sessions.drop()

@@ -86,11 +86,6 @@ class Sessions:
         self.closing = False
         """The Brain is going down: sessions end without the nodes being at fault."""
 
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self._live)
-
     def __len__(self) -> int:
         """How many nodes are connected."""
         return len(self._live)
