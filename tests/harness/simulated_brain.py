@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.db.engine import _HOOKS
 from hytopus.brain.db.signals import Signals
-from hytopus.brain.gateway.fence import fence
+from hytopus.brain.gateway.cut_off import send_nodes_away
 from hytopus.brain.gateway.gateway import Gateway, Peer
 from hytopus.brain.gateway.session import serve
 from hytopus.brain.instances.loops import run_loops
@@ -116,7 +116,7 @@ class SimulatedBrain:
         if not alone:
             await fleet.beat()
             self._own(fleet.run())
-            self._own(fence(gateway))
+            self._own(send_nodes_away(gateway))
         nodes, instances = self._nodes, self._instances
         self._own(run_loops(self.database, presence, fleet, clock=self._clock, nodes=nodes, instances=instances))
         sessions, store = gateway.sessions, self._store

@@ -37,7 +37,7 @@ from hytopus.brain.db.unlock import unlock
 from hytopus.brain.doctor.certificates import own_certificates
 from hytopus.brain.features import API, OUTSIDE
 from hytopus.brain.games.catalogue import Catalogue
-from hytopus.brain.gateway.fence import fence
+from hytopus.brain.gateway.cut_off import send_nodes_away
 from hytopus.brain.gateway.gateway import Gateway
 from hytopus.brain.gateway.peers import Peers
 from hytopus.brain.gateway.reach import Reach
@@ -193,7 +193,7 @@ def _work(
     yield fleet.run()
     if gateway.authority is not None:
         yield follow(gateway.authority, database, settings.data_dir / "ca", clock)
-    yield fence(gateway)
+    yield send_nodes_away(gateway)
     yield carry_signals(database, fleet.id, clock)
     yield run_pruning(database, settings.history, clock)
     yield run_pruner(database, store, clock, settings.crashes)

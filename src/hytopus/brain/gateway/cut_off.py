@@ -11,8 +11,8 @@ from hytopus.kit.logs import get_logger
 log = get_logger(__name__)
 
 
-async def fence(gateway: Gateway) -> NoReturn:
-    """Until cancelled. Without it, nodes would stay with a Brain that the others count as gone."""
+async def send_nodes_away(gateway: Gateway) -> NoReturn:
+    """When cut off, until cancelled. Without it, nodes would stay with a Brain that the others count as gone."""
     while True:
         await gateway.clock.sleep(BEAT_S)
         seconds = gateway.fleet.cut_off_s
