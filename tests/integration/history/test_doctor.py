@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -19,13 +20,18 @@ from hytopus.brain.db.signals import Signals
 from hytopus.brain.doctor.api import router as doctor
 from hytopus.brain.doctor.checks import CHECKS, FOR_ADMINS
 from hytopus.brain.doctor.gather import durability_off, gather
+from hytopus.brain.nodes.commands import register, update
 from hytopus.brain.nodes.findings import node_findings, note_double, note_findings
 from hytopus.brain.nodes.presence import Presence
+from hytopus.brain.nodes.queries import find
+from hytopus.brain.nodes.restored import readmit
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.kit.findings import Finding, Severity, examine
+from hytopus.kit.ids import new_id
 from hytopus.storage.errors import S3Unreachable
 from hytopus.storage.memory import MemoryStore
-from hytopus.wire.messages import Findings, Heartbeat, NodeFinding, NodeLoad
+from hytopus.wire.messages import Findings, Heartbeat, NodeFacts, NodeFinding, NodeLoad, RegisterNode
+from hytopus.wire.version import PROTOCOL
 from tests.harness.brain import Brain
 from tests.harness.database import KEYS
 from tests.integration.api.clock import StepClock
@@ -71,6 +77,33 @@ async def test_the_facts_are_gathered_and_judged(database: Database) -> None:
     assert {"no_forwarding", "doubled_identity", "no_second_factor", "ca_rotation"} <= codes
     expected = {"clock_skew", "engine_down", "cordoned_for_long", "memory_overcommitted", "store_unreachable"}
     assert expected | {"node_disk_nearly_full", "database_slow", "crash_loop"} <= codes
+
+
+async def test_a_node_that_was_taken_in_again_is_looked_at_until_somebody_says_where_it_belongs(
+    database: Database,
+) -> None:
+    brain = Brain(database)
+    facts = NodeFacts(region="eu", tags=("ssd", "fast"))
+    async with database.write() as session:
+        at = brain.clock.now()
+        node = await readmit(session, new_id(), "oak", facts, at=at)
+        await register(session, node, RegisterNode(PROTOCOL, "agent", facts), at=at)
+    assert (node.region, node.tags) == ("eu", ["ssd", "fast"]), "as when it joined"
+    assert await brain.events("node.readmitted") == ["node.readmitted"]
+    assert await _unconfirmed(brain) == {"region": "eu", "tags": "fast, ssd"}
+    await brain.meets(node, region="us", tags=("ssd", "fast"))
+    assert await _unconfirmed(brain) == {"region": "eu", "tags": "fast, ssd"}, "it says so once, and never again"
+    for changes, left in (({"region": "eu"}, {"tags": "fast, ssd"}), ({"tags": []}, {})):
+        async with database.write() as session:
+            row = await find(session, node.id, lock=True)
+            await update(session, row, changes, actor=SYSTEM, at=at)
+        assert await _unconfirmed(brain) == left
+
+
+async def _unconfirmed(brain: Brain) -> Mapping[str, str]:
+    writes = Histogram("w", "w", registry=CollectorRegistry())
+    store = MemoryStore(brain.clock)
+    return (await gather(brain.database, brain.presence, store, brain.clock, writes=writes)).nodes[0].unconfirmed
 
 
 @pytest.mark.postgres

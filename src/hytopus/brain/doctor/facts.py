@@ -34,6 +34,8 @@ class NodeFact:
     """When and from where another machine last came with its identity."""
     claims: Mapping[str, str] = field(default_factory=dict)
     """Region and tags it says it has, where others count."""
+    unconfirmed: Mapping[str, str] = field(default_factory=dict)
+    """Region and tags that it alone has set, since it joined after the backup that was restored."""
     findings: Sequence[Finding] = ()
     """What its own doctor says."""
 

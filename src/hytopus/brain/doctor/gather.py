@@ -33,6 +33,7 @@ from hytopus.brain.nodes.findings import node_findings
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.queries import all_nodes
+from hytopus.brain.nodes.restored import READMITTED, unconfirmed
 from hytopus.brain.overview.queries import waiting_since
 from hytopus.brain.placement.room import Room
 from hytopus.brain.templates.models import TemplateVersion
@@ -100,6 +101,7 @@ async def _nodes(session: AsyncSession, presence: Presence) -> list[NodeFact]:
     nodes = await all_nodes(session)
     rooms = await rooms_of(session, nodes, presence)
     cordoned = await _latest(session, "node.cordoned")
+    readmitted = await _latest(session, READMITTED)
     good = (
         select(NodeCertificate.node_id, func.max(NodeCertificate.expires_at))
         .where(NodeCertificate.revoked_at.is_(None))
@@ -107,9 +109,13 @@ async def _nodes(session: AsyncSession, presence: Presence) -> list[NodeFact]:
     )
     until: dict[str, datetime] = {node_id: at for node_id, at in await session.execute(good)}  # noqa: C416 - rows
     findings = await node_findings(session)
-    return [
+    facts = [
         _node(node, room, presence, cordoned.get(node.id), until.get(node.id), findings.get(node.id, ()))
         for node, room in zip(nodes, rooms, strict=True)
+    ]
+    return [
+        replace(fact, unconfirmed=unconfirmed(node)) if node.id in readmitted else fact
+        for fact, node in zip(facts, nodes, strict=True)
     ]
 
 

@@ -40,7 +40,8 @@ async def welcome_back(session: AsyncSession, peer: Peer, message: RegisterNode,
     """Its session begins; of its inventory nothing is believed yet. Raises `NodeNotFound`, `NodeIdentityInUse`."""
     node = await node_queries.get(session, peer.node_id, lock=True)
     if node is None and peer.identity is not None:
-        node = await readmit(session, peer.node_id, peer.identity.name or message.facts.hostname, at=at)
+        name = peer.identity.name or message.facts.hostname
+        node = await readmit(session, peer.node_id, name, message.facts, at=at)
     if node is None:
         raise NodeNotFound(node=peer.node_id, hint="")
     await register(session, node, message, at=at)

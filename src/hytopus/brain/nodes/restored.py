@@ -11,15 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hytopus.brain.activity.commands import record
 from hytopus.brain.db.engine import Database
 from hytopus.brain.db.signals import signal
+from hytopus.brain.nodes.commands import PLACING, shown
 from hytopus.brain.nodes.events import tell
 from hytopus.brain.nodes.models import Node, Restore
 from hytopus.kit.clock import Clock
 from hytopus.kit.ids import is_name
+from hytopus.wire.messages import NodeFacts
 
 AT_LEAST: Final = timedelta(seconds=20)
 """Nodes that joined after the backup are not known, so they cannot be waited for: they get this long to come."""
 AT_MOST: Final = timedelta(minutes=5)
 """A node that has not come back by then may be gone for good; whatever it holds is sorted out when it comes."""
+READMITTED: Final = "node.readmitted"
 _SKEW: Final = timedelta(minutes=5)
 _LOOK_SECONDS: Final = 1.0
 
@@ -46,8 +49,11 @@ async def was_forgotten(session: AsyncSession, issued_at: datetime) -> bool:
     return found is not None
 
 
-async def readmit(session: AsyncSession, node_id: str, name: str, *, at: datetime) -> Node:
-    """A node that joined after the backup: our CA has signed for it, and that is all there is left of it."""
+async def readmit(session: AsyncSession, node_id: str, name: str, facts: NodeFacts, *, at: datetime) -> Node:
+    """A node that joined after the backup: our CA has signed for it, and that is all there is left of it.
+
+    So its region and tags are what it says, as when it joined: `unconfirmed` until an operator decides about them.
+    """
     wanted = name if is_name(name) else f"node-{node_id}"
     taken = await session.scalar(select(Node.id).where(Node.name == wanted))
     node = Node(
@@ -62,8 +68,16 @@ async def readmit(session: AsyncSession, node_id: str, name: str, *, at: datetim
     )
     session.add(node)
     await session.flush()
-    tell(session, node, "node.readmitted", f"Node {node.name} joined after the backup and was taken in again.", at=at)
+    placed = f"region {shown(facts.region)}, tags {shown(facts.tags)}"
+    message = f"Node {node.name} joined after the backup and was taken in again, with what it says of itself: {placed}."
+    data = {"region": facts.region, "tags": list(facts.tags)}
+    tell(session, node, READMITTED, message, at=at, data=data)
     return node
+
+
+def unconfirmed(node: Node) -> dict[str, str]:
+    """Of a node that was readmitted: the region and tags that nobody but the node itself has set."""
+    return {key: shown(value) for key in PLACING if key not in node.overrides and (value := getattr(node, key))}
 
 
 async def _look(database: Database, at: datetime) -> bool:

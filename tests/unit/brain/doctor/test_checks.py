@@ -48,6 +48,7 @@ ILL = {
     "engine_down": _load(engine_up=False),
     "node_offline": _node(state="offline"),
     "claims_another_place": _node(claims={"region": "eu"}),
+    "readmitted_as_it_says": _node(unconfirmed={"region": "eu"}),
     "doubled_identity": _node(doubled_at=NOW - timedelta(hours=2), doubled_from="203.0.113.9"),
     "no_second_factor": replace(WELL, single_factor=["alice"]),
     "ca_rotation": replace(WELL, rotating_since=NOW - timedelta(days=9), left_behind=["oak"]),
