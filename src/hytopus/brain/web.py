@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from hytopus.brain import tls
+from hytopus.brain.http.connections import USUAL, Limits, within
 from hytopus.brain.settings import HttpSettings
 from hytopus.errors import HytopusError
 
@@ -46,11 +47,12 @@ class WebServer:
         settings: HttpSettings,
         certificate: tls.Load | None = None,
         changed: tls.Changed = tls.never,
+        limits: Limits = USUAL,
     ) -> AsyncIterator[WebServer]:
         """Serve until the context is left; requests under way get two seconds to finish. HTTPS with a certificate."""
         context = await tls.open_context(certificate) if certificate else None
         listener = _bind(settings.listen)
-        server = _Server(_config(app, settings, context))
+        server = _Server(_config(app, settings, context, limits))
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve(sockets=[listener]))
             renewing = (
@@ -66,9 +68,11 @@ class WebServer:
                 await serving
 
 
-def _config(app: FastAPI, settings: HttpSettings, context: ssl.SSLContext | None) -> uvicorn.Config:
+def _config(app: FastAPI, settings: HttpSettings, context: ssl.SSLContext | None, limits: Limits) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=within(limits),
+        ws="none",
         log_config=None,
         access_log=False,
         lifespan="off",
