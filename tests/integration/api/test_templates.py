@@ -159,6 +159,29 @@ async def test_a_part_with_other_bytes_is_refused_by_the_store(
         store.send(signed["url"], signed["headers"], b"damaged")
 
 
+async def test_a_whole_version_is_not_put_anew_with_other_bytes(
+    operator: httpx2.AsyncClient, store: MemoryStore
+) -> None:
+    honest, lying = (_push(operator, store, "lobby@1", b"a" * (6 * MEBIBYTE)) for _ in range(2))
+    await honest.begin()
+    await lying.begin()
+    made = await honest.complete(await honest.send())
+    lying.data = b"b" * (6 * MEBIBYTE)
+    answer = await lying.complete(await lying.send())
+    assert (answer.status_code, answer.json()) == (201, made.json()), "there already"
+    assert store.objects[made.json()["s3_key"]] == honest.data
+    assert (await lying.complete([{"number": 1, "etag": "x", "sha256": "0" * 64}])).status_code == 404
+
+
+async def test_a_single_part_is_what_was_announced(operator: httpx2.AsyncClient, store: MemoryStore) -> None:
+    push = _push(operator, store, "lobby@1")
+    await push.begin()
+    wanted = {"parts": [{"number": 1, "sha256": _sha256(b"another")}]}
+    refused = await operator.post(f"{push.path}/{push.upload_id}/parts", json=wanted)
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_parts")
+    assert "sha256 of the whole" in refused.json()["detail"]
+
+
 async def test_missing_and_foreign_parts_are_refused(operator: httpx2.AsyncClient, store: MemoryStore) -> None:
     push = _push(operator, store, "lobby@1", b"x" * 6 * MEBIBYTE)
     await push.begin()
@@ -174,11 +197,11 @@ async def test_missing_and_foreign_parts_are_refused(operator: httpx2.AsyncClien
 async def test_an_upload_of_another_size_than_announced_is_thrown_away(
     world: World, operator: httpx2.AsyncClient, store: MemoryStore
 ) -> None:
-    push = _push(operator, store, "lobby@1", b"announced")
+    push = _push(operator, store, "lobby@1", b"a" * (6 * MEBIBYTE))
     await push.begin()
-    push.data = b"short"
+    push.data = push.data[: 5 * MEBIBYTE + 5]
     refused = await push.complete(await push.send())
-    assert (refused.status_code, refused.json()["params"]["found"]) == (422, 5)
+    assert (refused.status_code, refused.json()["params"]["found"]) == (422, len(push.data))
     await sweep(world.database, store, world.clock.now())
     assert store.objects == {}
     assert (await operator.get("/templates")).json()["items"] == []
