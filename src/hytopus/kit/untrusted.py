@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ MOST: Final = 500_000
 
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 """One without an end reaches to the end: so it is looked at once only."""
+_VAST: Final = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
+"""What a number looks like that no float holds: it would be read as infinite, which no JSON can say."""
 
 
 def read_json(document: str | bytes, *, most: int = MOST) -> Any:
@@ -19,7 +22,18 @@ def read_json(document: str | bytes, *, most: int = MOST) -> Any:
     data = document.encode() if isinstance(document, str) else document
     if _marks(data) > most and _values(data, most) > most:
         raise ValueError(f"it holds more than {most:,} values")
-    return from_json(data)
+    value = from_json(data, allow_inf_nan=False)
+    if _VAST.search(data) and not _is_finite(value):
+        raise ValueError("it holds a number without an end")
+    return value
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _values(data: bytes, most: int) -> int:

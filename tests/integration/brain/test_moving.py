@@ -36,6 +36,7 @@ class Packing:
         self.reachable = True
         self.problem: Mapping[str, Any] | None = None
         self.sends = True
+        self.lie: Mapping[str, Any] = {}
         self._etags: dict[str, dict[str, str]] = {}
 
     def online(self, node_id: str) -> bool:
@@ -67,6 +68,7 @@ class Packing:
             "size": len(WORLD),
             "parts": [hashlib.sha256(piece).hexdigest() for piece in pieces],
             "etags": dict(etags),
+            **self.lie,
         }
 
     async def purge(
@@ -197,6 +199,19 @@ async def test_without_a_world_it_is_built_anew_elsewhere(database: Database) ->
     assert prepare.world is None
     assert (await brain.hears_status(moves.new, NodeStatus.PREPARED)).move is None
     assert await moves.copies() == [(old.id, False)]
+
+
+@pytest.mark.parametrize(
+    "lie", [{"state": "lost"}, {"checksum": "../../backups/1"}, {"parts": []}, {"etags": [1]}, {"problem": 7}]
+)
+async def test_a_node_that_lies_about_its_world_moves_nothing(moves: Moves, lie: Mapping[str, Any]) -> None:
+    await moves.stopped()
+    await moves.move()
+    moves.nodes.lie = lie
+    assert (await moves.carry()).state is State.MOVING
+    assert moves.store.objects == {}
+    moves.nodes.lie = {}
+    assert (await moves.carry()).state is State.REQUESTED
 
 
 async def test_called_off_while_it_is_packed_it_stays(moves: Moves) -> None:

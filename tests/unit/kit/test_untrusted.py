@@ -10,7 +10,9 @@ import pytest
 from hytopus.kit.untrusted import read_json
 
 
-@pytest.mark.parametrize("value", [None, 1, 1.5, "ä", "a,b,[{", [], {"a": [{"b": None}]}, '\\", [', "\\"])
+@pytest.mark.parametrize(
+    "value", [None, 1, 1.5, 1e300, 10**400, "1e999", "ä", "a,b,[{", [], {"a": [{"b": None}]}, '\\", [', "\\"]
+)
 @pytest.mark.parametrize("ascii_only", [True, False])
 def test_what_python_writes_is_read(value: object, ascii_only: bool) -> None:
     text = json.dumps({"value": value}, ensure_ascii=ascii_only)
@@ -19,7 +21,21 @@ def test_what_python_writes_is_read(value: object, ascii_only: bool) -> None:
 
 @pytest.mark.parametrize(
     "document",
-    ["", "no", "[" * 300 + "]" * 300, "[" * 1_000_000, '"\\ud800"', "1" * 5_000, '"' + "\\" * 101, b"\xff", "\ud800"],
+    [
+        "",
+        "no",
+        "NaN",
+        "1e999",
+        '[{"a": -1e0400}]',
+        "9" * 400 + ".0",
+        "[" * 300 + "]" * 300,
+        "[" * 1_000_000,
+        '"\\ud800"',
+        "1" * 5_000,
+        '"' + "\\" * 101,
+        b"\xff",
+        "\ud800",
+    ],
 )
 def test_what_is_no_json_is_a_value_error(document: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
