@@ -118,7 +118,11 @@ class SimulatedBrain:
             self._own(fleet.run())
             self._own(send_nodes_away(gateway))
         nodes, instances = self._nodes, self._instances
-        self._own(run_loops(self.database, presence, fleet, clock=self._clock, nodes=nodes, instances=instances))
+        self._own(
+            run_loops(
+                self.database, presence, fleet, clock=self._clock, rush=gateway.rush, nodes=nodes, instances=instances
+            )
+        )
         sessions, store = gateway.sessions, self._store
         self._own(run_mover(self.database, store, sessions, presence, clock=self._clock, pause_s=_MOVER_S))
 

@@ -188,7 +188,7 @@ def _work(
     fleet, nodes, instances = gateway.fleet, settings.nodes, settings.instances
     yield run_keeper(backups.source, backups.settings)
     yield run_mover(database, store, gateway.sessions, gateway.presence, clock=clock)
-    yield run_loops(database, gateway.presence, fleet, clock=clock, nodes=nodes, instances=instances)
+    yield run_loops(database, gateway.presence, fleet, clock=clock, rush=gateway.rush, nodes=nodes, instances=instances)
     yield run_sweeper(database, store, clock, Leases(database, clock, fleet.id))
     yield fleet.run()
     if gateway.authority is not None:

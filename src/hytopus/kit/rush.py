@@ -23,10 +23,14 @@ class Rush:
         if waiting >= MANY:
             self._until = self._clock.monotonic() + LASTS_S
 
+    @property
+    def lasts(self) -> bool:
+        return self._clock.monotonic() < self._until
+
     def pause_after(self, began: float) -> float:
         """Until when he rests who has worked since `began`: three times as long, while there is a rush."""
         now = self._clock.monotonic()
-        return now + min(3 * (now - began), LASTS_S) if now < self._until else now
+        return now + min(3 * (now - began), LASTS_S) if self.lasts else now
 
     async def wait_until(self, moment: float) -> None:
         if (left := moment - self._clock.monotonic()) > 0:

@@ -156,7 +156,13 @@ async def files(database: Database, tmp_path: Path) -> AsyncIterator[Files]:
         await _templates(database, node)
         loops = asyncio.ensure_future(
             run_loops(
-                database, presence, gateway.fleet, clock=clock, nodes=NodeSettings(), instances=InstanceSettings()
+                database,
+                presence,
+                gateway.fleet,
+                clock=clock,
+                rush=gateway.rush,
+                nodes=NodeSettings(),
+                instances=InstanceSettings(),
             )
         )
         await eventually(lambda: gateway.sessions.online(node_id), what="the node to be connected")

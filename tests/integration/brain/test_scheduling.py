@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from hytopus.brain.db.engine import Database
+from hytopus.brain.instances.loops import placement_controller
 from hytopus.brain.instances.models import Instance, PortLease
 from hytopus.brain.instances.queries import held_by_node, leased_ports
 from hytopus.brain.instances.scheduling.rooms import demand_of
@@ -17,9 +20,11 @@ from hytopus.brain.instances.scheduling.scheduler import commit
 from hytopus.brain.instances.states import State
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.placement.place import Placed
+from hytopus.kit.rush import Rush
 from hytopus.wire.messages import Heartbeat, NodeLoad, NodeStatus
 from tests.harness.brain import Brain
 from tests.harness.factories import add, load, make_instance, make_node, on_node, reload
+from tests.services.waiting import eventually
 
 
 @pytest.fixture
@@ -145,3 +150,25 @@ async def test_an_older_copy_on_the_new_node_is_built_over_and_not_destroyed(bra
     assert [type(command).__name__ for command in await brain.told(old)] == ["PrepareInstance"]
     async with brain.database.write() as session:
         assert (await load(session, instance)).generation == 2
+
+
+async def test_who_comes_alone_is_placed_at_once(brain: Brain) -> None:
+    """However soon after another one: only a rush gathers. No time passes here, so nobody may wait for any."""
+    await brain.has_template()
+    await brain.has_node()
+    placing = placement_controller(brain.database, brain.presence, brain.clock, Rush(brain.clock), brain.settings)
+    running = asyncio.create_task(placing.run())
+    try:
+        for count, name in enumerate(("lobby", "arena", "castle"), start=1):
+            await brain.create(name)
+            await eventually(_has_placed(brain, count), what=f"{name} to have a node")
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def _has_placed(brain: Brain, count: int) -> Callable[[], Any]:
+    async def look() -> bool:
+        return (await placed_on(brain)).total() == count
+
+    return look

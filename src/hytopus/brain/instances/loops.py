@@ -21,10 +21,11 @@ from hytopus.brain.nodes.restored import watch_learning
 from hytopus.brain.nodes.sessions import share_heartbeats
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.kit.clock import Clock
+from hytopus.kit.rush import Rush
 
 _ALL: Final = "all"
 _GATHERING_S: Final = 0.1
-"""What begins to wait so soon after a pass is placed together with what comes after it."""
+"""In a rush, what begins to wait so soon after a pass is placed together with what comes after it."""
 
 
 async def run_loops(
@@ -33,6 +34,7 @@ async def run_loops(
     fleet: Fleet,
     *,
     clock: Clock,
+    rush: Rush,
     nodes: NodeSettings,
     instances: InstanceSettings,
 ) -> None:
@@ -43,7 +45,7 @@ async def run_loops(
         tasks.create_task(watch_disk(database, presence, clock))
         tasks.create_task(share_heartbeats(database, presence, fleet, clock))
         tasks.create_task(instance_controller(database, clock, instances).run())
-        tasks.create_task(placement_controller(database, presence, clock, instances).run())
+        tasks.create_task(placement_controller(database, presence, clock, rush, instances).run())
 
 
 def instance_controller(database: Database, clock: Clock, settings: InstanceSettings) -> Controller[str]:
@@ -70,7 +72,7 @@ def instance_controller(database: Database, clock: Clock, settings: InstanceSett
 
 
 def placement_controller(
-    database: Database, presence: Presence, clock: Clock, settings: InstanceSettings
+    database: Database, presence: Presence, clock: Clock, rush: Rush, settings: InstanceSettings
 ) -> Controller[str]:
     """One key for everything that waits, because each placement takes room from the next."""
 
@@ -83,7 +85,7 @@ def placement_controller(
         began = clock.monotonic()
         waiting = await schedule(database, presence, outlook, clock=clock, settings=settings)
         # While more and more comes in, many are placed in one transaction, and placing leaves time for the rest.
-        await clock.sleep(max(_GATHERING_S, clock.monotonic() - began))
+        await clock.sleep(max(_GATHERING_S if rush.lasts else 0.0, clock.monotonic() - began))
         return settings.placement_retry_s if waiting else None
 
     return Controller(
