@@ -518,6 +518,8 @@ export type ChangeUser = {
 
 /**
  * ChangedFile
+ *
+ * Kept in events and in the audit log.
  */
 export type ChangedFile = {
     /**
