@@ -13,8 +13,6 @@ FACTS: Final = ("INSTANCE_ID", "INSTANCE_NAME", "NODE_NAME", "NODE_ADDRESS", "PO
 """Every instance has them, and nobody may set them; nor any name that begins with PORT_ (specification 4.4)."""
 CHOICES: Final = ("SERVER_NAME", "SEED", "LOCALE", "MAX_PLAYERS", "ENVIRONMENT", "GROUP")
 """Every instance has them, with a default that anybody may overrule."""
-LIKE_A_SECRET: Final = 8
-"""Characters; a default that is shorter, or a word, is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +41,7 @@ def resolve(layers: Sequence[TemplateRules], given: Mapping[str, str]) -> Resolv
     missing = sorted(name for name, one in variables.items() if one.required and name not in values)
     if missing:
         raise VariablesMissing(names=", ".join(missing))
-    secret = (name for name, one in variables.items() if one.secret and is_secret(values.get(name, ""), one.default))
-    return Resolved(values, frozenset(secret))
-
-
-def is_secret(value: str, default: str | None) -> bool:
-    """Whether a value of a secret variable is to be masked: whatever somebody gave.
-
-    A declared default is known to every reader of the template. Where it is a word like `none`, masking would hide
-    nothing but that word in every line; what could be a real secret all the same is masked.
-    """
-    return value != default or (len(value) >= LIKE_A_SECRET and not value.isalpha())
+    return Resolved(values, frozenset(name for name, one in variables.items() if one.secret))
 
 
 def mark(name: str) -> str:

@@ -17,7 +17,6 @@ from hytopus.brain.instances.states import TRANSITIONAL, State, Wanted
 from hytopus.brain.instances.variables import values_for
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import drain_of
-from hytopus.layers.variables import is_secret
 from hytopus.wire.messages import (
     DestroyInstance,
     InstanceCommand,
@@ -117,11 +116,7 @@ def _prepare(instance: Instance, node: Node, ports: tuple[PortBinding, ...]) -> 
             for layer in instance.layers
         ),
         variable_map=values,
-        secrets=tuple(
-            name
-            for name in instance.secret_names
-            if name in values and is_secret(values[name], instance.defaults.get(name))
-        ),
+        secrets=tuple(name for name in instance.secret_names if name in values),
         game=json.dumps(instance.definition),
         ports=ports,
         memory_mb=instance.memory_mb,
