@@ -87,7 +87,7 @@ async def test_instances_do_not_reach_each_other(bench: DockerBench, engine: Doc
     found = await call(engine, "GET", f"containers/{name_of(listener.instance_id)}/json")
     networks = found["NetworkSettings"]["Networks"]
     address = networks["hytopus"]["IPAddress"]
-    script = f"busybox nc -w 1 {address} 7000 < /dev/null && echo reached || echo walled off"
+    script = f"busybox nc -w 1 {address} 7000 < /dev/null 2>&1 && echo reached || echo walled off"
     assert await inside(bench, script) == ["nc: timed out", "walled off"]
 
 
