@@ -47,6 +47,9 @@ def own_changes(data: Path, stamps: Mapping[str, Stamp], sources: Sources) -> Ch
 def carry_over(old: Path, new: Path, changes: Changes) -> None:
     """Make the same changes to a new directory. Files are shared by hard links, so the old one stays whole."""
     for path in changes.deleted:
+        if not _is_folder((old / path).parent):
+            continue  # what took the folder's place is among what was kept
+        _make_parents(old, new, path)
         _remove(new / path)
     for path in changes.kept:
         source, target = old / path, new / path
@@ -105,7 +108,8 @@ def _same_bytes(one: Path, other: Path) -> bool:
 
 
 def _make_parents(old: Path, new: Path, path: str) -> None:
-    """As in an overlay, the folders of a file that was kept are kept with it."""
+    """As in an overlay, the folders of what was kept or deleted are kept with it, whatever the new layers have there: a
+    link there must not lead out of the directory."""
     parts = path.split("/")[:-1]
     for depth in range(1, len(parts) + 1):
         folder = "/".join(parts[:depth])
