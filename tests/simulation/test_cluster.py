@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy import select
+
+from hytopus.brain.activity.models import Event
 from hytopus.brain.instances.states import State
+from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.states import NodeState, advance
 from tests.harness.cluster import open_cluster
 
 
@@ -177,3 +182,33 @@ async def test_a_brain_outage_stops_only_what_was_lent() -> None:
         await cluster.start_brain()
         await cluster.clock.advance(60)
         assert len(node.machine.processes) == 3
+
+
+async def test_a_node_that_another_brain_took_for_offline_comes_back_with_what_it_ran() -> None:
+    async with open_cluster() as cluster:
+        node = await cluster.add_node("a")
+        await cluster.create({"name": "lobby"})
+        await cluster.clock.advance(20)
+        brain = cluster.brains["a"]
+        assert brain is not None
+        for state in (NodeState.SUSPECT, NodeState.OFFLINE):
+            async with brain.api.write() as session:
+                advance(session, await session.get_one(Node, node.node_id), state, at=cluster.clock.now())
+        await cluster.clock.advance(5)
+        async with cluster.database.read() as session:
+            assert (await session.get_one(Node, node.node_id)).state is NodeState.ONLINE
+        assert [instance.state for instance in await cluster.instances()] == [State.RUNNING]
+        assert cluster.world.started == 1
+
+
+async def test_a_clock_that_somebody_sets_loses_nobody() -> None:
+    async with open_cluster(brains=2) as cluster:
+        for name in ("a", "b"):
+            await cluster.add_node(name)
+        await cluster.create({"name": "lobby"}, {"name": "arena"})
+        await cluster.clock.advance(20)
+        cluster.clock.jump(3600)
+        await cluster.clock.advance(120)
+        async with cluster.database.read() as session:
+            told = set(await session.scalars(select(Event.kind)))
+        assert not told & {"node.fell_silent", "node.went_offline", "instance.lost"}

@@ -130,7 +130,7 @@ async def test_brains_that_share_a_database_add_up_without_counting_twice(databa
 
 async def test_what_another_brain_hears_is_shown_but_not_written(database: Database) -> None:
     brain = Listening(database)
-    elsewhere = Elsewhere(brain.clock.now(), 5, True, beat(60))
+    elsewhere = Elsewhere(brain.clock.now(), brain.clock.now(), 5, True, beat(60))
     with database.signals.subscribe(LOAD) as heard:
         brain.presence.found_elsewhere({"n1": elsewhere})
         brain.presence.found_elsewhere({"n1": elsewhere})

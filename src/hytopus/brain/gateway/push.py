@@ -12,6 +12,7 @@ from hytopus.brain.gateway.gateway import Gateway
 from hytopus.brain.gateway.registry import LiveSession
 from hytopus.brain.gateway.rounds import Look, look
 from hytopus.brain.nodes.models import Node
+from hytopus.brain.nodes.states import NodeState
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.kit.requests import of_request
@@ -70,18 +71,10 @@ class Pusher:
     async def _push(self) -> bool:
         """Look, and send what is missing. False if something could not be sent now and must be tried again."""
         node, session_id, commands = await self._see()
-        refusal = await self._refusal(node)
-        if refusal is not None:
-            log.warning("session cut", node=self._session.node_id, cause=str(refusal))
-            await self._session.channel.send(Refused(problem_of(refusal)))
+        if await self._ends(node, session_id):
             await self._session.channel.close()
             return True
         assert node is not None, "else it was removed"
-        if session_id != self._session.id:
-            log.info("node has found another Brain", node=self._session.node_id)
-            self._session.replaced = True
-            await self._session.channel.close()
-            return True
         if node.dev_mode is not self._dev_mode:
             await self._session.channel.send(SetDevMode(node.dev_mode, node.origin))
             self._dev_mode = node.dev_mode
@@ -92,6 +85,23 @@ class Pusher:
     async def _see(self) -> Look:
         mine = self._session.node_id
         return await self._gateway.look(mine) or (await look(self._gateway.database, [mine]))[0]
+
+    async def _ends(self, node: Node | None, session_id: str | None) -> bool:
+        """Whether this session may not go on; says why."""
+        refusal = await self._refusal(node)
+        if refusal is not None:
+            log.warning("session cut", node=self._session.node_id, cause=str(refusal))
+            await self._session.channel.send(Refused(problem_of(refusal)))
+            return True
+        if session_id != self._session.id:
+            log.info("node has found another Brain", node=self._session.node_id)
+            self._session.replaced = True
+            return True
+        if node is not None and node.state is NodeState.OFFLINE:
+            # Its silence was judged, and here it is: what it holds has to be told anew.
+            log.warning("a node that counts as offline is heard; it has to register anew", node=self._session.node_id)
+            return True
+        return False
 
     async def _refusal(self, node: Node | None) -> CertificateRevoked | None:
         """Why this session may not go on: its node was removed or revoked, perhaps at another Brain."""

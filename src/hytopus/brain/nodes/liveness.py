@@ -32,22 +32,22 @@ async def judge_all(database: Database, presence: Presence, fleet: Fleet, *, clo
         elsewhere = await look_elsewhere(session, fleet, clock)
     for node_id, state in states.items():
         presence.elsewhere(node_id, elsewhere.get(node_id))
-        if judge(node_id, state, presence, clock) is not state:
+        if judge(node_id, state, presence) is not state:
             await _apply(database, presence, fleet, node_id, clock)
 
 
-def judge(node_id: str, state: NodeState, presence: Presence, clock: Clock) -> NodeState:
-    """The state a node's silence puts it in. Only a session brings an offline node back.
+def judge(node_id: str, state: NodeState, presence: Presence) -> NodeState:
+    """The state a node's silence puts it in. Only a new session brings an offline node back.
 
     A node that is connected to another Brain is that Brain's to judge. When that Brain dies, all the others judge, from
     the moment of its death on.
     """
-    now = clock.now()
     if state is NodeState.OFFLINE or presence.is_elsewhere(node_id):
         return state
-    if now >= presence.offline_at(node_id):
+    silent_s = presence.silent_s(node_id)
+    if silent_s >= presence.offline_after_s(node_id):
         return NodeState.SUSPECT if state is NodeState.ONLINE else NodeState.OFFLINE
-    if now >= presence.suspect_at(node_id):
+    if silent_s >= presence.suspect_after_s(node_id):
         return NodeState.SUSPECT
     heard = state is NodeState.ONLINE or presence.is_connected(node_id)
     return NodeState.ONLINE if heard else NodeState.SUSPECT
@@ -61,7 +61,7 @@ async def _apply(database: Database, presence: Presence, fleet: Fleet, node_id: 
         # Under the lock that a new session needs, too: it may have found another Brain a moment ago.
         found = await look_elsewhere(session, fleet, clock, node_id=node_id)
         presence.elsewhere(node_id, found.get(node_id))
-        if (judged := judge(node.id, node.state, presence, clock)) is node.state:
+        if (judged := judge(node.id, node.state, presence)) is node.state:
             return
         node.last_seen = presence.last_seen(node_id)
         advance(session, node, judged, at=clock.now())

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from hytopus.brain.db.signals import Signals
@@ -25,6 +25,8 @@ LOAD: Final = "load"
 @dataclass(slots=True)
 class _Seen:
     at: datetime
+    heard: float
+    """The same moment by the clock that nobody sets."""
     interval: float
     connected: bool = True
     load: NodeLoad | None = None
@@ -40,6 +42,8 @@ class Elsewhere:
 
     at: datetime
     """When it was last heard there, or when that Brain ended, by this machine's clock."""
+    stamp: datetime
+    """The same moment by the database's clock, which is the same however often it is read."""
     interval: float
     connected: bool
     """That Brain lives: it judges the node's silence, and nobody else does."""
@@ -53,9 +57,11 @@ class Presence:
         self._settings = settings
         self._clock = clock
         self._signals = signals
-        self._started = clock.now()
+        self._started, self._began = clock.now(), clock.monotonic()
         self._nodes: dict[str, _Seen] = {}
         self._elsewhere: dict[str, Elsewhere] = {}
+        self._heard: dict[str, tuple[datetime, float]] = {}
+        """By node that is connected elsewhere: stamp and moment by the clock that nobody sets."""
         self.ignored: Counter[str] = Counter()
         """By node: how often its heartbeats spoke of an instance that is not on it."""
 
@@ -67,10 +73,13 @@ class Presence:
     def connected(self, node_id: str, interval: float | None = None) -> float:
         """A session stands. Returns how often the node sends heartbeats."""
         interval = interval or self.interval(node_id)
-        self._nodes[node_id] = _Seen(self._clock.now(), interval)
-        self._elsewhere.pop(node_id, None)
+        self._nodes[node_id] = self._new(interval)
+        self.elsewhere(node_id, None)
         self._signals.publish("placement")
         return interval
+
+    def _new(self, interval: float) -> _Seen:
+        return _Seen(self._clock.now(), self._clock.monotonic(), interval)
 
     def disconnected(self, node_id: str) -> None:
         """Its session has ended. What it last said stays until it is heard again."""
@@ -84,13 +93,14 @@ class Presence:
     def forget(self, node_id: str) -> None:
         self.ignored.pop(node_id, None)
         self._nodes.pop(node_id, None)
-        self._elsewhere.pop(node_id, None)
+        self.elsewhere(node_id, None)
 
     def found_elsewhere(self, nodes: Mapping[str, Elsewhere]) -> None:
         """All nodes whose last session was another Brain's; wakes the scheduler when one is able to take more."""
         before, self._elsewhere = self._elsewhere, dict(nodes)
+        self._heard = {node_id: self._hear(node_id, found) for node_id, found in nodes.items()}
         for node_id, found in nodes.items():
-            if found.beat is not None and (node_id not in before or before[node_id].at != found.at):
+            if found.beat is not None and (node_id not in before or before[node_id].stamp != found.stamp):
                 self._signals.publish(LOAD, node_id)
         if any(_differs(before.get(node_id), found) for node_id, found in nodes.items()):
             self._signals.publish("placement")
@@ -99,9 +109,19 @@ class Presence:
         """What has just been read about one node."""
         if found is None:
             self._elsewhere.pop(node_id, None)
-        else:
-            former = self._elsewhere.get(node_id)
-            self._elsewhere[node_id] = found if found.beat or former is None else replace(found, beat=former.beat)
+            self._heard.pop(node_id, None)
+            return
+        former = self._elsewhere.get(node_id)
+        self._elsewhere[node_id] = found if found.beat or former is None else replace(found, beat=former.beat)
+        self._heard[node_id] = self._hear(node_id, found)
+
+    def _hear(self, node_id: str, found: Elsewhere) -> tuple[datetime, float]:
+        """What was heard once does not become older or younger because somebody sets a clock."""
+        former = self._heard.get(node_id)
+        if former is not None and former[0] == found.stamp:
+            return former
+        silent_s = max(0.0, (self._clock.now() - found.at).total_seconds())
+        return found.stamp, self._clock.monotonic() - silent_s
 
     def is_elsewhere(self, node_id: str) -> bool:
         """It is connected to another Brain that lives."""
@@ -110,10 +130,10 @@ class Presence:
 
     def heartbeat(self, node_id: str, beat: Heartbeat) -> None:
         """Take a heartbeat in; wakes the scheduler when the node has become able to take more."""
-        seen = self._nodes.setdefault(node_id, _Seen(self._clock.now(), self._settings.heartbeat_seconds))
+        seen = self._nodes.setdefault(node_id, self._new(self._settings.heartbeat_seconds))
         before, seen.load = seen.load, beat.load
         seen.beat, seen.shared = beat, False
-        seen.at, seen.connected = self._clock.now(), True
+        seen.at, seen.heard, seen.connected = self._clock.now(), self._clock.monotonic(), True
         seen.usage = {usage.instance_id: usage for usage in beat.usage}
         seen.skew_s = _skew(beat.at, seen.at)
         self._signals.publish(LOAD, node_id)
@@ -130,16 +150,22 @@ class Presence:
         seen = self._nodes.get(node_id)
         return self.is_elsewhere(node_id) or (seen is not None and seen.connected)
 
-    def suspect_at(self, node_id: str) -> datetime:
+    def silent_s(self, node_id: str) -> float:
+        """For how long it has been silent, whoever may set a clock meanwhile."""
+        seen, found = self._nodes.get(node_id), self._heard.get(node_id)
+        heard = [self._began, *([seen.heard] if seen else []), *([found[1]] if found else [])]
+        return self._clock.monotonic() - max(heard)
+
+    def suspect_after_s(self, node_id: str) -> float:
         """When silence becomes suspicious: never before three heartbeats are missing."""
         known = self._elsewhere.get(node_id) or self._nodes.get(node_id)
         interval = self._settings.heartbeat_seconds if known is None else known.interval
-        return self.last_seen(node_id) + timedelta(seconds=max(self._settings.suspect_after, 3 * interval))
+        return max(self._settings.suspect_after, 3 * interval)
 
-    def offline_at(self, node_id: str) -> datetime:
+    def offline_after_s(self, node_id: str) -> float:
         """When silence means that the node is gone."""
         after_suspicion = max(0.0, self._settings.offline_after - self._settings.suspect_after)
-        return self.suspect_at(node_id) + timedelta(seconds=after_suspicion)
+        return self.suspect_after_s(node_id) + after_suspicion
 
     def load(self, node_id: str) -> NodeLoad | None:
         found = self._elsewhere.get(node_id)

@@ -131,7 +131,7 @@ def _elsewhere(row: NodeSession, fleet: Fleet, ahead: timedelta, *, beats: bool)
     peer = fleet.peer(row.brain_id)
     heard_at = row.heard_at if peer is None or peer.alive else max(row.heard_at, peer.gone_at)
     beat = _beat(row.heartbeat) if beats and row.heartbeat else None
-    return Elsewhere(heard_at - ahead, row.interval_s, peer is not None and peer.alive, beat)
+    return Elsewhere(heard_at - ahead, heard_at, row.interval_s, peer is not None and peer.alive, beat)
 
 
 def _beat(data: bytes) -> Heartbeat | None:

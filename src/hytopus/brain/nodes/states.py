@@ -58,5 +58,7 @@ def advance(session: AsyncSession, node: Node, to: NodeState, *, at: datetime) -
     log.info("node state changed", node=node.name, old=node.state.value, new=to.value)
     node.state, node.state_since = to, at
     signal(session, "node_state", node.id)
+    if to is NodeState.OFFLINE:
+        signal(session, "node", node.id)  # for a session that stands all the same
     if to is NodeState.ONLINE:
         signal(session, "placement")
