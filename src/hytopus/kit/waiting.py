@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from hytopus.kit.clock import Clock
+
+COMPANY_S: Final = 5.0
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -43,6 +45,14 @@ async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> 
     if index == 1:
         raise TimeoutError
     return result  # type: ignore[no-any-return]
+
+
+def in_company(clock: Clock, seconds: float) -> float:
+    """Seconds until a moment that others wait for, too: what many do at once costs little more than for one.
+
+    At least `seconds`, and less than `COMPANY_S` more.
+    """
+    return seconds + -(clock.monotonic() + seconds) % COMPANY_S
 
 
 async def finish(work: Coroutine[Any, Any, T]) -> T:

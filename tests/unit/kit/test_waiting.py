@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from hytopus.kit.waiting import apart, finish, within
+from hytopus.kit.waiting import COMPANY_S, apart, finish, in_company, within
 from tests.harness.clock import ManualClock
 
 
@@ -124,3 +124,14 @@ async def test_what_must_not_be_left_half_done_is_done_before_a_cancellation_tak
     await asyncio.wait({caller})
     assert caller.cancelled()
     assert steps == ["done"]
+
+
+async def test_who_waits_in_company_wakes_with_the_others_and_never_too_early() -> None:
+    clock = ManualClock()
+    moments = set()
+    for _ in range(40):
+        await clock.advance(0.25)
+        seconds = in_company(clock, 60)
+        assert 60 <= seconds < 60 + COMPANY_S
+        moments.add(clock.monotonic() + seconds)
+    assert len(moments) == 40 * 0.25 / COMPANY_S

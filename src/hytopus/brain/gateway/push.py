@@ -16,12 +16,12 @@ from hytopus.brain.nodes.states import NodeState
 from hytopus.errors import HytopusError
 from hytopus.kit.logs import get_logger
 from hytopus.kit.requests import of_request
-from hytopus.kit.waiting import within
+from hytopus.kit.waiting import in_company, within
 from hytopus.wire.messages import InstanceCommand, PrepareInstance, Refused, SetDevMode, StopInstance
 from hytopus.wire.problems import problem_of
 
 LOOK_AGAIN_S: Final = 60.0
-"""A signal may be lost, e.g. between two Brains; then a command is late by this much at most."""
+"""A signal may be lost, e.g. between two Brains; then a command is late by little more than this at most."""
 _RETRY_S: Final = 2.0
 
 _Key = tuple[str, str, int, bool]
@@ -55,7 +55,8 @@ class Pusher:
                 tasks.create_task(self._listen(subscription))
                 while True:
                     self._look.clear()
-                    await self._wait(LOOK_AGAIN_S if await self._push() else _RETRY_S)
+                    sent = await self._push()
+                    await self._wait(in_company(self._gateway.clock, LOOK_AGAIN_S) if sent else _RETRY_S)
 
     async def _listen(self, subscription: Subscription) -> None:
         while True:

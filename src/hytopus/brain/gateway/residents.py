@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hytopus.kit.clock import Clock
 from hytopus.kit.logs import get_logger
-from hytopus.kit.waiting import within
+from hytopus.kit.waiting import in_company, within
 from hytopus.wire.messages import InstanceUsage
 
 AGAIN_S: Final = 2.0
@@ -36,6 +36,13 @@ class Residents:
         self._strange: frozenset[str] = frozenset()
         self._looked = float("-inf")
 
+    async def run(self) -> None:
+        """Look from time to time, until cancelled: nobody says what has left."""
+        while True:
+            await self._clock.sleep(in_company(self._clock, AGED_S))
+            if self._own or self._strange:
+                await self._look()
+
     async def of(self, usage: Collection[InstanceUsage]) -> tuple[InstanceUsage, ...]:
         """What is said of instances that are here, each once; the rest is not this node's to say."""
         said = {each.instance_id: each for each in usage}
@@ -46,9 +53,7 @@ class Residents:
 
     def _is_to_look(self, named: Collection[str]) -> bool:
         waited = self._clock.monotonic() - self._looked
-        if not named or waited < AGAIN_S:
-            return False
-        return waited >= AGED_S or not (self._own | self._strange).issuperset(named)
+        return waited >= AGAIN_S and not (self._own | self._strange).issuperset(named)
 
     async def _look(self) -> None:
         """A database that is away must not end a session whose node is well: then all stays as it was known."""

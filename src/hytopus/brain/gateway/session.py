@@ -192,6 +192,7 @@ class _Session:
             self._reports.run(),
             self._steer(),
             self._crashes.run(),
+            self._residents.run(),
             self._watch(),
             self._tell_of_brains(),
             follow_authorities(self._live, self._gateway, self._opening, self._identity),

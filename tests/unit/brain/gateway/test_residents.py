@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 import pytest
@@ -13,6 +14,7 @@ from hytopus.brain.gateway.rounds import placed_on
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import State
 from hytopus.kit.together import Together
+from hytopus.kit.waiting import COMPANY_S
 from hytopus.wire.messages import InstanceUsage
 from tests.harness.clock import ManualClock
 from tests.harness.factories import add, make_node, on_node
@@ -49,7 +51,9 @@ async def test_what_has_left_is_noticed_in_time(sqlite: Database, clock: ManualC
     assert await heard(residents, "a") == ["a"]
     async with sqlite.write() as session:
         (await session.get_one(Instance, "a")).node_id = None
-    await clock.advance(AGED_S)
+    watching = asyncio.create_task(residents.run())
+    await clock.advance(AGED_S + COMPANY_S)
+    watching.cancel()
     assert await heard(residents, "a") == []
 
 
@@ -58,5 +62,8 @@ async def test_a_database_that_is_away_changes_nothing(sqlite: Database, clock: 
     assert await heard(residents, "a") == ["a"]
     async with sqlite.write() as session:
         await session.execute(text("ALTER TABLE instances RENAME TO gone"))
-    await clock.advance(AGED_S)
+    watching = asyncio.create_task(residents.run())
+    await clock.advance(AGED_S + COMPANY_S)
     assert await heard(residents, "a", "new") == ["a"]
+    assert not watching.done()
+    watching.cancel()
