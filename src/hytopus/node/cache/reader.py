@@ -1,97 +1,80 @@
-"""Reading an object over HTTP in order and hashing it: over one connection, and over several where that is slow.
+"""Reading an object in order while a thread receives and hashes what comes next.
 
-One connection is best where the store is near: the kernel's buffer fills while this process decompresses. What breaks
-off is resumed where it stopped.
+Receiving, hashing and decompressing all leave the interpreter to others, so that they go on side by side.
 """
 
 from __future__ import annotations
 
-import time
+import hashlib
+import threading
+from queue import SimpleQueue
 from typing import Final
 
-from hytopus.node.cache.digest import BackgroundDigest
-from hytopus.node.cache.http import BadAnswer
-from hytopus.node.cache.parallel import FAST, PART, ParallelReader
-from hytopus.node.cache.remote import Patience, RemoteObject
+from hytopus.node.cache.receiver import Receiver
+from hytopus.node.cache.remote import RemoteObject
 
-_TRIAL: Final = PART
-"""Bytes after which it is judged whether one connection is enough."""
+BUFFER: Final = 1 << 20
+AHEAD: Final = 16
+"""Buffers that may lie in memory."""
 
 
 class ObjectReader:
     """One object being read once."""
 
     def __init__(self, remote: RemoteObject) -> None:
-        self._remote = remote
-        self._connection = remote.connect()
-        self._patience = Patience(remote)
-        self._left = 0
-        self._waited = 0.0
-        self._direct = 0
-        self._parallel: ParallelReader | None = None
-        self._digest = BackgroundDigest()
+        self._receiver = Receiver(remote)
+        self._digest = hashlib.sha256()
+        self._free: SimpleQueue[memoryview] = SimpleQueue()
+        self._filled: SimpleQueue[tuple[memoryview, int] | Exception] = SimpleQueue()
+        for _ in range(AHEAD):
+            self._free.put(memoryview(bytearray(BUFFER)))
+        self._lent: memoryview | None = None
+        self._rest = memoryview(b"")
+        self._ended = False
         self.position = 0
         """Bytes read so far."""
+        threading.Thread(target=self._work, daemon=True).start()
 
     @property
     def received(self) -> int:
         """Bytes that came over the network."""
-        return self._direct + (self._parallel.received if self._parallel else 0)
+        return self._receiver.received
 
     def hexdigest(self) -> str:
-        """SHA-256 of everything read so far."""
+        """SHA-256 of the whole object; reads what is left of it."""
+        while self.read(BUFFER):
+            pass
         return self._digest.hexdigest()
 
     def read(self, size: int) -> memoryview:
         """Up to `size` bytes, valid until the next call; empty at the end. Raises what stopped the fetch."""
-        if not self._parallel and self._is_slow():
-            self._connection.close()
-            self._parallel = ParallelReader(self._remote, self.position)
-        if self._parallel:
-            view = self._parallel.read(size)
-            self._digest.update(view)
-        else:
-            view = self._read(size)
+        if not self._rest and not self._ended:
+            self._rest = self._next()
+        view, self._rest = self._rest[:size], self._rest[size:]
         self.position += len(view)
         return view
 
     def close(self) -> None:
-        self._connection.close()
-        if self._parallel:
-            self._parallel.close()
+        self._receiver.close()
 
-    def _read(self, size: int) -> memoryview:
-        while self.position < self._remote.size or not self.position:
-            try:
-                return self._receive(size)
-            except (OSError, BadAnswer) as error:
-                self._connection.close()
-                self._left = 0
-                time.sleep(self._patience.failed(error))
-        return memoryview(b"")
+    def _next(self) -> memoryview:
+        if self._lent is not None:
+            self._free.put(self._lent)
+        filled = self._filled.get()
+        if isinstance(filled, Exception):
+            self._filled.put(filled)  # for whoever asks again
+            raise filled
+        self._lent, size = filled
+        self._ended = not size
+        return self._lent[:size]
 
-    def _receive(self, size: int) -> memoryview:
-        began = time.monotonic()
-        if not self._left:
-            self._left = self._remote.ask(self._connection, self.position, None)
-        buffer = self._digest.borrow()
-        received = 0
+    def _work(self) -> None:
+        size = -1
         try:
-            received = self._connection.read_into(buffer[: min(size, self._left)])
-        finally:
-            self._digest.give_back(buffer, received)
-        if not received:
-            raise BadAnswer("the connection broke off")
-        self._waited += time.monotonic() - began
-        self._patience.received(received)
-        self._left -= received
-        self._direct += received
-        return buffer[:received]
-
-    def _is_slow(self) -> bool:
-        """One connection brings less than several might: enough has come to tell, and enough is left.
-
-        On this machine itself more connections would only compete with what they wait for.
-        """
-        worth_it = self.position >= _TRIAL and self._remote.size - self.position > PART
-        return worth_it and self._direct < self._waited * FAST and not self._connection.is_local
+            while size:
+                buffer = self._free.get()
+                size = self._receiver.receive_into(buffer)
+                self._digest.update(buffer[:size])
+                self._filled.put((buffer, size))
+        except Exception as error:  # noqa: BLE001 - raised by whoever reads
+            self._filled.put(error)
