@@ -27,6 +27,7 @@ from hytopus.wire.messages import (
     StopInstance,
     Welcome,
 )
+from hytopus.wire.place import Place
 
 STEP_S: Final = 0.05
 """How long whatever it does takes."""
@@ -118,7 +119,7 @@ class Arm:
     async def ask(self, kind: str, instance_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"lines": []}
 
-    async def lines(self, instance_id: str, tail: int, after: int) -> AsyncIterator[tuple[LogLine, ...]]:
+    async def lines(self, instance_id: str, tail: int, after: Place) -> AsyncIterator[tuple[LogLine, ...]]:
         yield ()
 
     async def send_line(self, instance_id: str, text: str) -> None:

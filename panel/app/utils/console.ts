@@ -6,6 +6,10 @@ export interface ConsoleLine {
   number: number
   at: string
   text: string
+  /** Which start printed it; empty from nodes of earlier releases. */
+  start?: string
+  /** The id of its frame: where to go on after it. */
+  place?: string
 }
 
 export type ConsolePart = ConsoleLine | { missing: number } | { restarted: true }
@@ -14,18 +18,12 @@ export type ConsolePart = ConsoleLine | { missing: number } | { restarted: true 
 export class ConsoleBuffer {
   private readonly lines: ConsoleLine[] = []
   private last: ConsoleLine | undefined
-  private resumable = true
 
   constructor(private readonly keep = 10_000) {}
 
-  /** The number to resume after; undefined where the server may have been started anew since. */
-  get resumeAfter(): number | undefined {
-    return this.resumable ? this.last?.number : undefined
-  }
-
-  /** The server was started anew: numbers no longer say where to resume. */
-  forgetPlace() {
-    this.resumable = false
+  /** Where to resume; undefined before the first line. */
+  get place(): string | undefined {
+    return this.last?.place
   }
 
   /** What to show of the lines that came. */
@@ -33,13 +31,11 @@ export class ConsoleBuffer {
     const shown: ConsolePart[] = []
     for (const line of came) {
       const last = this.last
-      if (last && line.number <= last.number) {
-        if (Date.parse(line.at) <= Date.parse(last.at)) continue
-        shown.push({ restarted: true })
-      } else if (last && line.number > last.number + 1 && this.resumable) {
-        shown.push({ missing: line.number - last.number - 1 })
-      }
-      this.resumable = true
+      const restarted = last !== undefined && isOfAnotherStart(line, last)
+      if (last && !restarted && line.number <= last.number) continue
+      if (restarted) shown.push({ restarted: true })
+      const missing = last ? line.number - 1 - (restarted ? 0 : last.number) : 0
+      if (missing > 0) shown.push({ missing })
       shown.push(line)
       this.lines.push(line)
       this.last = line
@@ -51,4 +47,9 @@ export class ConsoleBuffer {
   text(): string {
     return this.lines.map(line => plainText(line.text)).join('\n')
   }
+}
+
+function isOfAnotherStart(line: ConsoleLine, last: ConsoleLine): boolean {
+  if (line.start && last.start) return line.start !== last.start
+  return line.number <= last.number && Date.parse(line.at) > Date.parse(last.at)
 }

@@ -2,15 +2,16 @@ import { describe, expect, it } from 'vitest'
 import { coloured, plainText } from '~/utils/ansi'
 import { ConsoleBuffer, type ConsoleLine } from '~/utils/console'
 
-const line = (number: number, second = number, text = `line ${number}`): ConsoleLine => ({
-  number, text, at: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
+const line = (number: number, start = '7.1', second = number): ConsoleLine => ({
+  number, start, text: `line ${number}`, at: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(), place: `${number}@${start}`,
 })
 
 describe('ConsoleBuffer', () => {
-  it('shows each line once across a reconnect', () => {
+  it('shows each line once across a reconnect, and resumes at the id of the last one', () => {
     const buffer = new ConsoleBuffer()
+    expect(buffer.place).toBeUndefined()
     buffer.accept([line(1), line(2), line(3)])
-    expect(buffer.resumeAfter).toBe(3)
+    expect(buffer.place).toBe('3@7.1')
     expect(buffer.accept([line(2), line(3), line(4)])).toEqual([line(4)])
   })
 
@@ -24,20 +25,20 @@ describe('ConsoleBuffer', () => {
     expect(new ConsoleBuffer().accept([line(900)])).toEqual([line(900)])
   })
 
-  it('knows a new start by numbers that begin again later', () => {
+  it('knows a new start, however many lines it has printed and whatever the clock says', () => {
     const buffer = new ConsoleBuffer()
     buffer.accept([line(1), line(2), line(3)])
-    expect(buffer.accept([line(1, 60), line(2, 61)])).toEqual([{ restarted: true }, line(1, 60), line(2, 61)])
-    expect(buffer.resumeAfter).toBe(2)
+    expect(buffer.accept([line(1, '7.2', 0), line(2, '7.2', 0)])).toEqual([{ restarted: true }, line(1, '7.2', 0), line(2, '7.2', 0)])
+    expect(buffer.accept([line(900, '8.1')])).toEqual([{ restarted: true }, { missing: 899 }, line(900, '8.1')])
+    expect(buffer.place).toBe('900@8.1')
   })
 
-  it('does not resume by number when the server was started anew meanwhile', () => {
+  it('guesses a new start by the time where an earlier node does not name it', () => {
     const buffer = new ConsoleBuffer()
-    buffer.accept([line(1), line(2)])
-    buffer.forgetPlace()
-    expect(buffer.resumeAfter).toBeUndefined()
-    const parts = buffer.accept([line(1), line(2), line(1, 60), line(5, 65)])
-    expect(parts).toEqual([{ restarted: true }, line(1, 60), { missing: 3 }, line(5, 65)])
+    buffer.accept([line(1, ''), line(2, '')])
+    const parts = buffer.accept([line(1, ''), line(2, ''), line(1, '', 60), line(5, '', 65)])
+    expect(parts).toEqual([{ restarted: true }, line(1, '', 60), { missing: 3 }, line(5, '', 65)])
+    expect(buffer.accept([line(6, '7.1')]), 'updated meanwhile').toEqual([line(6, '7.1')])
   })
 
   it('keeps only the newest lines', () => {

@@ -41,6 +41,7 @@ from hytopus.wire.messages import (
     SetDevMode,
     Welcome,
 )
+from hytopus.wire.place import Place
 
 log = get_logger(__name__)
 
@@ -160,7 +161,7 @@ class Agent:
             case _:
                 raise BadQuestion(kind=kind, why="this version has no answer")
 
-    async def lines(self, instance_id: str, tail: int, after: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
+    async def lines(self, instance_id: str, tail: int, after: Place) -> AsyncGenerator[tuple[LogLine, ...], None]:
         """History, then live; ends when the server has ended and everything was told."""
         instance = self.crew.instance(instance_id)
         await _recall(instance)

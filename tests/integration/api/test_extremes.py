@@ -149,7 +149,7 @@ def _extremes(name: str, schema: str) -> tuple[str, ...]:
         return CURSORS
     if "date-time" in schema:
         return MOMENTS
-    if '"integer"' in schema or '"number"' in schema or name == "last-event-id":
+    if '"integer"' in schema or '"number"' in schema or name in ("after", "last-event-id"):
         return DIGITS
     return ()
 

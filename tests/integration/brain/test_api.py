@@ -23,6 +23,7 @@ from hytopus.brain.nodes.presence import Presence
 from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.storage.memory import MemoryStore
 from hytopus.wire.messages import Heartbeat, LogLine, NodeLoad
+from hytopus.wire.place import BEGINNING, Place
 from tests.harness.factories import add, make_node, make_template
 from tests.integration.api.clock import StepClock
 from tests.integration.api.world import World, open_world
@@ -82,14 +83,14 @@ class Answering:
 
     @asynccontextmanager
     async def open_stream(
-        self, node_id: str, instance_id: str, kind: str, *, tail: int = 0, after: int = 0
+        self, node_id: str, instance_id: str, kind: str, *, tail: int = 0, after: Place = BEGINNING
     ) -> AsyncIterator[AsyncIterator[LogLine]]:
         yield self._lines(f"{kind} of {instance_id} on {node_id}", tail, after)
 
-    async def _lines(self, text: str, tail: int, after: int) -> AsyncIterator[LogLine]:
-        count = min(tail, 3) if tail or not after else 3
-        for number in range(after + 1, after + 1 + count):
-            yield LogLine(number, "2026-01-01T00:00:00Z", text)
+    async def _lines(self, text: str, tail: int, after: Place) -> AsyncIterator[LogLine]:
+        count = min(tail, 3) if tail or not after.number else 3
+        for number in range(after.number + 1, after.number + 1 + count):
+            yield LogLine(number, "2026-01-01T00:00:00Z", text, after.start or "7.1")
 
 
 class Api:
@@ -287,6 +288,28 @@ async def test_questions_and_lines_go_to_the_node(api: Api) -> None:
     numbers = [json.loads(row[6:])["number"] for row in followed.text.splitlines() if row.startswith("data: ")]
     assert numbers == [8, 9, 10], "who reconnects gets everything since"
     assert ("provenance", created["id"], {"path": "**/*.txt"}) in api.answering.asked
+
+
+@pytest.mark.parametrize("kind", ["console", "logs/follow"])
+async def test_a_stream_resumes_at_the_id_of_the_last_line(api: Api, kind: str) -> None:
+    await api.has_node()
+    await api.call("POST", "/instances", 202, LOBBY)
+    await api.schedule()
+
+    async def ids(after: str | None = None, last_event_id: str | None = None) -> list[str]:
+        headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+        query = {"tail": 2} | ({"after": after} if after else {})
+        answer = await api.client.get(f"/instances/lobby/{kind}", params=query, headers=headers)
+        return [row[4:] for row in answer.text.splitlines() if row.startswith("id: ")]
+
+    assert await ids() == ["1@7.1", "2@7.1"]
+    assert await ids(after="7@6.2") == ["8@6.2", "9@6.2", "10@6.2"], "the node hears which start it was"
+    assert await ids(after="1", last_event_id="7@6.2") == ["8@6.2", "9@6.2", "10@6.2"]
+    assert await ids(after="7") == ["8@7.1", "9@7.1", "10@7.1"], "a number alone, as earlier releases gave it"
+    for bad in ("yesterday", "-1", "7@", "7@6", "7@6.2@1", str(2**53), "7@" + "6" * 99 + ".1"):
+        for query, headers in (({"after": bad}, {}), ({}, {"Last-Event-ID": bad})):
+            refused = await api.client.get(f"/instances/lobby/{kind}", params=query, headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (422, "bad_event_id"), bad
 
 
 async def test_nodes_are_shown_decided_about_purged_and_removed(api: Api) -> None:

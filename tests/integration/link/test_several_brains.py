@@ -20,6 +20,7 @@ from hytopus.node.runner.lines import Lines
 from hytopus.wire.messages import LogLine, PeerAsk, PeerFile
 from hytopus.wire.network import CLIENT_OPTIONS
 from hytopus.wire.peers import call_ask, open_file
+from hytopus.wire.place import Place
 from tests.integration.link.world import Arm, Brain, ListeningAgent, running_arm
 from tests.services.waiting import eventually
 
@@ -187,12 +188,13 @@ class TalkingAgent(ListeningAgent):
     def __init__(self) -> None:
         super().__init__()
         self.said = Lines()
+        self.said.begin("1.1")
 
     def say(self, count: int) -> None:
         for _ in range(count):
             self.said.add(self.said.last + 1, "", "said")
 
-    async def lines(self, instance_id: str, tail: int, after: int) -> AsyncIterator[tuple[LogLine, ...]]:
+    async def lines(self, instance_id: str, tail: int, after: Place) -> AsyncIterator[tuple[LogLine, ...]]:
         async for batch in self.said.follow(tail=tail, after=after):
             yield batch
 
@@ -217,6 +219,42 @@ async def test_a_stream_goes_on_after_the_last_line_when_the_node_finds_another_
                     agent.say(200)
                     agent.said.end()
         assert seen == list(range(401, 801))
+
+
+async def test_a_server_that_started_again_meanwhile_is_read_from_line_one(
+    brain: Brain, other: Brain, tmp_path: Path
+) -> None:
+    """It has printed more since than the viewer had seen before."""
+    identity, agent = await brain.joined(tmp_path / "node"), TalkingAgent()
+    agent.say(50)
+    async with both(brain, other), running_arm(identity, agent=agent) as arm:
+        await arm.connected()
+        await eventually((tmp_path / "node" / "brains.json").exists, timeout=10)
+        seen: list[str] = []
+        async with other.reach.open_stream(identity.node_id, "i", "console", tail=100) as lines:
+            async for line in lines:
+                seen.append(str(line.place))
+                if len(seen) == 50:
+                    await brain.gateway.sessions.drop()
+                    agent.said.begin("2.1")
+                    agent.say(80)
+                    await eventually(lambda: other.gateway.sessions.online(identity.node_id))
+                    agent.said.end()
+        assert seen[50:] == [f"{number}@2.1" for number in range(1, 81)]
+
+
+async def test_a_place_travels_through_the_brain_that_has_the_session(
+    brain: Brain, other: Brain, tmp_path: Path
+) -> None:
+    identity, agent = await brain.joined(tmp_path / "node"), TalkingAgent()
+    agent.said.begin("2.1")
+    agent.say(80)
+    agent.said.end()
+    async with both(brain, other), running_arm(identity, agent=agent) as arm:
+        await arm.connected()
+        for place, first in ((Place(50, "1.1"), 1), (Place(50, "2.1"), 51), (Place(50), 51)):
+            async with other.reach.open_stream(identity.node_id, "i", "logs", after=place) as lines:
+                assert [line.number async for line in lines] == list(range(first, 81))
 
 
 async def chunks(piece: bytes, count: int) -> AsyncGenerator[bytes, None]:

@@ -50,6 +50,7 @@ from hytopus.wire.messages import (
     SetDevMode,
     Welcome,
 )
+from hytopus.wire.place import Place
 from tests.services.waiting import eventually
 
 
@@ -106,7 +107,7 @@ class ListeningAgent:
             raise answer
         return answer
 
-    async def lines(self, instance_id: str, tail: int, after: int) -> AsyncIterator[tuple[LogLine, ...]]:
+    async def lines(self, instance_id: str, tail: int, after: Place) -> AsyncIterator[tuple[LogLine, ...]]:
         assert self.source is not None
         try:
             async for batch in self.source:

@@ -70,30 +70,36 @@ async def talking(network: Network) -> str:
 async def console(network: Network, instance_id: str, lines: int = 150) -> list[int]:
     """Read its console as the panel does: over any Brain that answers, each time after the last line seen."""
     numbers: list[int] = []
+    place = ""
     speaking = asyncio.create_task(_speak(network, instance_id))
     try:
         while len(numbers) < lines:
             for brain in network.brains:
-                await _read(network, brain, instance_id, numbers, lines)
+                place = await _read(network, brain, instance_id, numbers, lines, place)
     finally:
         speaking.cancel()
         await asyncio.gather(speaking, return_exceptions=True)
     return numbers
 
 
-async def _read(network: Network, brain: BrainProcess, instance_id: str, numbers: list[int], lines: int) -> None:
+async def _read(
+    network: Network, brain: BrainProcess, instance_id: str, numbers: list[int], lines: int, place: str
+) -> str:
+    """Where to go on."""
     url = f"{brain.url}/api/v1/instances/{instance_id}/console"
-    headers = {"Authorization": f"Bearer {network.token}"} | ({"Last-Event-ID": str(numbers[-1])} if numbers else {})
+    headers = {"Authorization": f"Bearer {network.token}"} | ({"Last-Event-ID": place} if place else {})
     try:
         async with httpx2.AsyncClient(timeout=5) as client, client.sse(url, headers=headers) as source:
             async for event in source:
                 if event.event == "problem":
-                    return
+                    break
                 numbers.append(json.loads(event.data)["number"])
+                place = event.id
                 if len(numbers) >= lines:
-                    return
+                    break
     except httpx2.HTTPError:
-        return
+        return place
+    return place
 
 
 async def _speak(network: Network, instance_id: str) -> None:

@@ -1,4 +1,4 @@
-/** The live console of an instance: what it says, resumed by line number, and what one tells it. */
+/** The live console of an instance: what it says, resumed where it broke off, and what one tells it. */
 import { sendConsoleLine } from '~/api'
 
 export function useConsole(id: string, show: (parts: ConsolePart[]) => void) {
@@ -12,16 +12,12 @@ export function useConsole(id: string, show: (parts: ConsolePart[]) => void) {
     if (parts.length) show(parts)
   })
 
-  function address(): string {
-    const after = buffer.resumeAfter
-    return `/api/v1/instances/${encodeURIComponent(id)}/console?${after === undefined ? 'tail=1000' : `tail=0&after=${after}`}`
-  }
-
   function follow() {
     stop.abort()
     stop = new AbortController()
     void followStream({
-      url: address,
+      url: () => `/api/v1/instances/${encodeURIComponent(id)}/console?tail=1000`,
+      lastId: () => buffer.place,
       signal: stop.signal,
       onState: (next, why) => {
         state.value = next
@@ -30,16 +26,14 @@ export function useConsole(id: string, show: (parts: ConsolePart[]) => void) {
       },
       onFrame: (frame) => {
         if (frame.event === 'problem') problem.value = problemOf(JSON.parse(frame.data))
-        else batch.add(JSON.parse(frame.data) as ConsoleLine)
+        else batch.add({ ...JSON.parse(frame.data) as ConsoleLine, place: frame.id })
       },
     })
   }
 
-  /** Its process was started (again). */
+  /** Its process was started (again): there is something to read, now. */
   function started() {
-    if (state.value === 'live') return
-    buffer.forgetPlace()
-    follow()
+    if (state.value !== 'live') follow()
   }
 
   onScopeDispose(() => stop.abort())

@@ -146,7 +146,7 @@ class PeerEdge:
             self._check(caller)
             kind: Any = wanted.kind
             stream = self._relay.open_stream(
-                wanted.node_id, wanted.instance_id, kind, tail=wanted.tail, after=wanted.after
+                wanted.node_id, wanted.instance_id, kind, tail=wanted.tail, after=wanted.place
             )
             async with stream as lines:
                 async for batch in lines.batches():

@@ -21,6 +21,7 @@ from hytopus.brain.nodes.sessions import holder_of
 from hytopus.kit.backoff import backoff
 from hytopus.kit.requests import request_id
 from hytopus.wire.messages import LogLine, PeerAsk, PeerFile, PeerLines
+from hytopus.wire.place import BEGINNING, Place
 
 RESUME_S: Final = 30.0
 """How long a stream waits for its node to be back."""
@@ -67,12 +68,11 @@ class Reach:
 
     @asynccontextmanager
     async def open_stream(
-        self, node_id: str, instance_id: str, kind: Kind, *, tail: int = 0, after: int = 0
+        self, node_id: str, instance_id: str, kind: Kind, *, tail: int = 0, after: Place = BEGINNING
     ) -> AsyncIterator[AsyncIterator[LogLine]]:
         """Lines as they come, history first. Raises NodeOffline at once if the node is nowhere."""
-        async with aclosing(
-            self._lines(node_id, PeerLines(node_id, instance_id, kind, tail, after, request_id()))
-        ) as lines:
+        wanted = PeerLines(node_id, instance_id, kind, tail, after.number, after.start, request_id())
+        async with aclosing(self._lines(node_id, wanted)) as lines:
             yield lines
 
     @asynccontextmanager
@@ -96,15 +96,14 @@ class Reach:
         return await self._peers.ask(address, question)
 
     async def _lines(self, node_id: str, wanted: PeerLines) -> AsyncGenerator[LogLine, None]:
-        last, begun = wanted.after, False
+        begun = False
         while True:
-            resumed = replace(wanted, tail=0 if last else wanted.tail, after=last)
             try:
-                async with self._anywhere(resumed) as lines:
+                async with self._anywhere(wanted) as lines:
                     begun = True
                     async for line in lines:
                         yield line
-                        last = line.number
+                        wanted = replace(wanted, tail=0, after=line.number, after_start=line.start)
                 return
             except NodeOffline:
                 if not begun or not await self._is_back(node_id):
@@ -115,7 +114,7 @@ class Reach:
         kind: Any = wanted.kind
         if self._gateway.sessions.online(wanted.node_id):
             async with self._gateway.relay.open_stream(
-                wanted.node_id, wanted.instance_id, kind, tail=wanted.tail, after=wanted.after
+                wanted.node_id, wanted.instance_id, kind, tail=wanted.tail, after=wanted.place
             ) as stream:
                 yield stream
             return

@@ -22,6 +22,7 @@ from hytopus.kit.requests import request_id
 from hytopus.kit.waiting import within
 from hytopus.wire.channel import LinkClosed, StreamChannel
 from hytopus.wire.messages import LogLine, OpenStream, StreamFrame
+from hytopus.wire.place import BEGINNING, Place
 
 log = get_logger(__name__)
 
@@ -82,10 +83,17 @@ class Relay:
 
     @asynccontextmanager
     async def open_stream(
-        self, node_id: str, instance_id: str, kind: Kind, *, tail: int = 0, after: int = 0, timeout: float = 10.0
+        self,
+        node_id: str,
+        instance_id: str,
+        kind: Kind,
+        *,
+        tail: int = 0,
+        after: Place = BEGINNING,
+        timeout: float = 10.0,
     ) -> AsyncIterator[LineStream]:
-        """The last `tail` lines, or those after number `after`, then what comes. Raises NodeOffline or NodeTimeout."""
-        message = OpenStream(new_id(), kind, instance_id, tail, after, origin=request_id())
+        """The last `tail` lines, or those after a place, then what comes. Raises NodeOffline or NodeTimeout."""
+        message = OpenStream(new_id(), kind, instance_id, tail, after.number, after.start, origin=request_id())
         async with self._open(node_id, message, timeout) as channel:
             yield LineStream(message.stream_id, node_id, channel)
 

@@ -16,7 +16,7 @@ LARGEST: Final = 2**53 - 1
 class BadEventId(HytopusError):
     code: ClassVar[str] = "bad_event_id"
     status: ClassVar[int] = 422
-    template: ClassVar[str] = "{given!r} is not the number of an event or a line."
+    template: ClassVar[str] = "{given!r} is not the id of an event or a line."
     remedy: ClassVar[str] = "Send the `id` of the last one you saw as `Last-Event-ID` or `after`, or neither."
 
 

@@ -15,7 +15,7 @@ from hytopus.brain.activity.commands import audit
 from hytopus.brain.activity.redact import Redaction
 from hytopus.brain.db.engine import Database
 from hytopus.brain.http.dependencies import ClockDep, DatabaseDep, StreamsDep
-from hytopus.brain.http.parameters import LARGEST, BadEventId, event_number
+from hytopus.brain.http.parameters import BadEventId
 from hytopus.brain.http.problems import problems
 from hytopus.brain.http.routing import feature_router
 from hytopus.brain.http.streams import HEARTBEAT_SECONDS, Frame, stream_response, watched
@@ -26,6 +26,7 @@ from hytopus.brain.instances.states import State
 from hytopus.brain.instances.target import on_node
 from hytopus.brain.nodes.remote import NodeRelay, RelayDep, SessionsDep, ask
 from hytopus.kit.clock import Clock
+from hytopus.wire.place import BEGINNING, Place
 
 router = feature_router("instances")
 
@@ -38,21 +39,33 @@ async def _redaction(request: Request) -> Redaction:
 RedactionDep = Annotated[Redaction, Depends(_redaction)]
 
 Tail = Annotated[int, Query(ge=0, le=10_000, description="So many of the last lines first.")]
-After = Annotated[int, Query(ge=0, le=LARGEST, description="Only lines with a greater number.")]
+After = Annotated[
+    str | None,
+    Query(
+        description="All lines that came later: the `id` of the last one seen, `number@start`. After a restart since,"
+        " that is all its lines that are still held. A number alone is taken to be of the start that runs now.",
+        examples=["50@7.1"],
+    ),
+]
 LastEventId = Annotated[str | None, Header(description="Sent by a browser that reconnects: goes before `after`.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which lines are shown before the live ones; with `after` and no `tail`, all since."""
+    """Which lines are shown before the live ones: the last few, or all since."""
 
     tail: int
-    after: int
+    after: Place
 
 
-async def _window(tail: Tail = 100, after: After = 0, last_event_id: LastEventId = None) -> Window:
+async def _window(tail: Tail = 100, after: After = None, last_event_id: LastEventId = None) -> Window:
     """Whoever reconnects gets everything since, however much that is."""
-    return Window(0, event_number(last_event_id)) if last_event_id else Window(tail, after)
+    given = last_event_id or after
+    try:
+        place = Place.parse(given) if given else BEGINNING
+    except ValueError as error:
+        raise BadEventId(given=str(given)[:64]) from error
+    return Window(0 if place.number else tail, place)
 
 
 WindowDep = Annotated[Window, Depends(_window)]
@@ -84,7 +97,7 @@ async def follow_logs(
     clock: ClockDep,
     window: WindowDep,
 ) -> Response:
-    """Its lines as server-sent events `{number, at, text}`, until it ends."""
+    """Its lines as server-sent events `{number, start, at, text}`, until it ends."""
     row, node_id = await on_node(database, instance)
     frames = _frames(relay, node_id, row.id, "logs", window)
     return stream_response(streams, _while_seen(database, clock, row.id, frames))
@@ -103,7 +116,7 @@ async def attach_console(
     clock: ClockDep,
     window: WindowDep,
 ) -> Response:
-    """Its console as server-sent events `{number, at, text}`; lines are typed with POST."""
+    """Its console as server-sent events `{number, start, at, text}`; lines are typed with POST."""
     row, node_id = await on_node(database, instance)
     frames = _frames(relay, node_id, row.id, "console", window)
     return stream_response(streams, _while_seen(database, clock, row.id, frames))
@@ -141,7 +154,7 @@ async def _frames(
 ) -> AsyncGenerator[Frame, None]:
     async with relay.open_stream(node_id, instance_id, kind, tail=window.tail, after=window.after) as lines:
         async for line in lines:
-            yield Frame(asdict(line), id=str(line.number))
+            yield Frame(asdict(line), id=str(line.place))
 
 
 def _while_seen(

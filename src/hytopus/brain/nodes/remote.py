@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from hytopus.brain.nodes.answers import understood
 from hytopus.brain.nodes.presence import Presence
 from hytopus.wire.messages import LogLine
+from hytopus.wire.place import BEGINNING, Place
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -46,7 +47,13 @@ class NodeRelay(Protocol):
     """Console and log lines, live."""
 
     def open_stream(
-        self, node_id: str, instance_id: str, kind: Literal["console", "logs"], *, tail: int = 0, after: int = 0
+        self,
+        node_id: str,
+        instance_id: str,
+        kind: Literal["console", "logs"],
+        *,
+        tail: int = 0,
+        after: Place = BEGINNING,
     ) -> AbstractAsyncContextManager[Lines]: ...
 
 

@@ -49,15 +49,14 @@ async def follow_lines(
 
     `what` is `console` or `logs/follow`; `pauses` are the seconds before each further attempt.
     """
-    after: int | None = None
+    seen: str | None = None
     delays = pauses()
     while True:
         try:
-            query: dict[str, Any] = {"tail": tail} if after is None else {"after": after, "tail": 0}
-            async with api.stream(at("instances", instance, *what.split("/")), **query) as source:
+            async with api.stream(at("instances", instance, *what.split("/")), last_id=seen, tail=tail) as source:
                 async for event in source:
                     line = _data(event)
-                    after = line["number"]
+                    seen = event.id
                     delays = pauses()
                     yield line
             if (await api.get(at("instances", instance)))["state"] not in _ALIVE:
@@ -65,7 +64,7 @@ async def follow_lines(
         except BrainUnreachable as error:
             note(f"{sanitise_line(error.message)} Trying again …")
         except ApiProblem as error:
-            if after is None or not error.retryable:
+            if seen is None or not error.retryable:
                 raise
             note(f"{sanitise_line(error.message)} Trying again …")
         await asyncio.sleep(next(delays))

@@ -17,6 +17,7 @@ from hytopus.wire.messages import (
     SetDevMode,
     Welcome,
 )
+from hytopus.wire.place import Place
 
 
 class Agent(Protocol):
@@ -58,7 +59,7 @@ class Agent(Protocol):
         """Answer a question; a HytopusError is an answer, too. Several may be under way."""
         ...
 
-    def lines(self, instance_id: str, tail: int, after: int) -> AsyncIterator[tuple[LogLine, ...]]:
+    def lines(self, instance_id: str, tail: int, after: Place) -> AsyncIterator[tuple[LogLine, ...]]:
         """History, then what comes; closed when nobody looks on any more."""
         ...
 

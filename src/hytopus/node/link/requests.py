@@ -144,7 +144,7 @@ async def _send_all(request: OpenStream, all_frames: AsyncGenerator[StreamFrame,
 
 
 async def _frames(request: OpenStream, agent: Agent) -> AsyncGenerator[StreamFrame, None]:
-    lines = agent.lines(request.instance_id, request.tail, request.after)
+    lines = agent.lines(request.instance_id, request.tail, request.place)
     try:
         async for batch in lines:
             for start in range(0, len(batch), LINES_PER_FRAME):

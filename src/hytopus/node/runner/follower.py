@@ -96,7 +96,7 @@ class Follower:
 
     async def run(self, generation: int, attempt: int, *, resume: bool) -> None:
         """`resume`: the container was started by an earlier agent."""
-        self._lines.begin()
+        self._lines.begin(f"{generation}.{attempt}")
         self._position = Position(generation, ready=self._ready is None, attempt=attempt)
         try:
             if resume:

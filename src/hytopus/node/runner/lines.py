@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Final
 
 from hytopus.wire.messages import LogLine
+from hytopus.wire.place import Place
 
 KEPT: Final = 1_000
 """Lines."""
@@ -20,13 +21,13 @@ BATCH: Final = 200
 
 
 class Lines:
-    """A ring of lines with readers. Readers hold a number, not a queue, so that a slow one costs nothing."""
+    """A ring of lines with readers. Readers hold a place, not a queue, so that a slow one costs nothing."""
 
     def __init__(self) -> None:
         self._ring: deque[LogLine] = deque()
         self._characters = 0
         self._last = 0
-        self._start = 0
+        self._start = ""
         self._ended = False
         self._news = asyncio.Event()
 
@@ -35,18 +36,19 @@ class Lines:
         """The number of the newest line; 0 before the first."""
         return self._last
 
-    def begin(self) -> None:
-        """A new start: the numbers begin again, and readers go on with them."""
+    def begin(self, start: str) -> None:
+        """The numbers begin again. Readers go on with a new start's line 1; the same start is read anew by an agent
+        that was away, and readers go on where they were."""
         self._ring.clear()
         self._characters = 0
         self._last = 0
-        self._start += 1
+        self._start = start
         self._ended = False
         self._wake()
 
     def add(self, number: int, at: str, text: str) -> None:
         """Numbers grow by one; only the first of a start may be any number (what came before it is lost)."""
-        self._ring.append(LogLine(number, at, text))
+        self._ring.append(LogLine(number, at, text, self._start))
         self._last = number
         self._characters += len(text)
         while len(self._ring) > KEPT or (self._characters > KEPT_CHARACTERS and len(self._ring) > 1):
@@ -63,30 +65,36 @@ class Lines:
             return ()
         return tuple(islice(self._ring, max(0, len(self._ring) - count), None))
 
-    async def follow(self, *, tail: int, after: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
-        """The last `tail` lines (with `after`: those with a greater number), then everything new, in batches.
+    async def follow(self, *, tail: int, after: Place) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        """The last `tail` lines (with `after`: all that come later than that), then everything new, in batches.
 
-        Ends with the server's end, once everything is told. A restart meanwhile goes on with its line 1; so does one
-        before, told by an `after` that is greater than any number there is.
+        Ends with the server's end, once everything is told. A restart goes on with its line 1, whenever it was.
         """
-        position = max(after, self._last - tail) if tail or not after else after
-        start = self._start
+        place = self._opened(tail, after)
         while True:
-            if start != self._start:
-                start, position = self._start, 0
-            batch = self._after(position)
+            batch = self._later(self._number(place))
             if batch:
-                position = batch[-1].number
+                place = batch[-1].place
                 yield batch
             elif self._ended:
                 return
             else:
                 await self._news.wait()
 
-    def _after(self, position: int) -> tuple[LogLine, ...]:
-        if not self._ring or position == self._last:
+    def _opened(self, tail: int, after: Place) -> Place:
+        if not after.number:
+            return Place(max(0, self._last - tail), self._start)
+        if not after.start:  # of this one, unless it has no such line
+            return Place(after.number if after.number <= self._last else 0, self._start)
+        return after
+
+    def _number(self, place: Place) -> int:
+        return place.number if place.start == self._start else 0
+
+    def _later(self, number: int) -> tuple[LogLine, ...]:
+        if number >= self._last:
             return ()
-        begin = max(0, position + 1 - self._ring[0].number) if position < self._last else 0
+        begin = max(0, number + 1 - self._ring[0].number)
         return tuple(islice(self._ring, begin, begin + BATCH))
 
     def _wake(self) -> None:

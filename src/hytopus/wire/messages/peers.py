@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hytopus.wire.place import Place
+
 
 @dataclass(frozen=True, slots=True)
 class PeerAsk:
@@ -26,7 +28,12 @@ class PeerLines:
     kind: str
     tail: int = 0
     after: int = 0
+    after_start: str = ""
     origin: str = field(default="", compare=False)
+
+    @property
+    def place(self) -> Place:
+        return Place(self.after, self.after_start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hytopus.wire.messages.reports import Problem
+from hytopus.wire.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,16 @@ class OpenStream:
     instance_id: str
     tail: int = 0
     after: int = 0
-    """Only lines with a greater number."""
+    """Only lines with a greater number …"""
+    after_start: str = ""
+    """… of this start, and all of a later one."""
     body: str = "{}"
     """Of a file: JSON arguments."""
     origin: str = field(default="", compare=False)
+
+    @property
+    def place(self) -> Place:
+        return Place(self.after, self.after_start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hytopus.wire.messages.reports import Problem
+from hytopus.wire.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,12 @@ class LogLine:
     number: int
     at: str
     text: str
+    start: str = ""
+    """Which start printed it, as `generation.attempt`; empty from nodes of earlier releases."""
+
+    @property
+    def place(self) -> Place:
+        return Place(self.number, self.start)
 
 
 @dataclass(frozen=True, slots=True)

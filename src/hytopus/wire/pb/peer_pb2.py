@@ -26,7 +26,7 @@ from hytopus.wire.pb import session_pb2 as hytopus_dot_wire_dot_v1_dot_session__
 from hytopus.wire.pb import stream_pb2 as hytopus_dot_wire_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ahytopus/wire/v1/peer.proto\x12\x0fhytopus.wire.v1\x1a\x1dhytopus/wire/v1/session.proto\x1a\x1chytopus/wire/v1/stream.proto\"t\n\x07PeerAsk\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x13\n\x0binstance_id\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\x12\x17\n\x0ftimeout_seconds\x18\x05 \x01(\x01\x12\x0e\n\x06origin\x18\x06 \x01(\t\"l\n\tPeerLines\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04tail\x18\x04 \x01(\x03\x12\r\n\x05\x61\x66ter\x18\x05 \x01(\x03\x12\x0e\n\x06origin\x18\x06 \x01(\t\"|\n\tPeerFrame\x12.\n\tpeer_file\x18\x01 \x01(\x0b\x32\x19.hytopus.wire.v1.PeerFileH\x00\x12\x34\n\x0cstream_frame\x18\x02 \x01(\x0b\x32\x1c.hytopus.wire.v1.StreamFrameH\x00\x42\t\n\x07message\"\\\n\x08PeerFile\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\x12\x0e\n\x06origin\x18\x05 \x01(\t2\xd2\x01\n\tBrainPeer\x12\x38\n\x03\x41sk\x12\x18.hytopus.wire.v1.PeerAsk\x1a\x17.hytopus.wire.v1.Answer\x12\x45\n\x05Lines\x12\x1a.hytopus.wire.v1.PeerLines\x1a\x1c.hytopus.wire.v1.StreamFrame(\x01\x30\x01\x12\x44\n\x04\x46ile\x12\x1a.hytopus.wire.v1.PeerFrame\x1a\x1c.hytopus.wire.v1.StreamFrame(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ahytopus/wire/v1/peer.proto\x12\x0fhytopus.wire.v1\x1a\x1dhytopus/wire/v1/session.proto\x1a\x1chytopus/wire/v1/stream.proto\"t\n\x07PeerAsk\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x13\n\x0binstance_id\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\x12\x17\n\x0ftimeout_seconds\x18\x05 \x01(\x01\x12\x0e\n\x06origin\x18\x06 \x01(\t\"\x81\x01\n\tPeerLines\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04tail\x18\x04 \x01(\x03\x12\r\n\x05\x61\x66ter\x18\x05 \x01(\x03\x12\x0e\n\x06origin\x18\x06 \x01(\t\x12\x13\n\x0b\x61\x66ter_start\x18\x07 \x01(\t\"|\n\tPeerFrame\x12.\n\tpeer_file\x18\x01 \x01(\x0b\x32\x19.hytopus.wire.v1.PeerFileH\x00\x12\x34\n\x0cstream_frame\x18\x02 \x01(\x0b\x32\x1c.hytopus.wire.v1.StreamFrameH\x00\x42\t\n\x07message\"\\\n\x08PeerFile\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\x12\x0e\n\x06origin\x18\x05 \x01(\t2\xd2\x01\n\tBrainPeer\x12\x38\n\x03\x41sk\x12\x18.hytopus.wire.v1.PeerAsk\x1a\x17.hytopus.wire.v1.Answer\x12\x45\n\x05Lines\x12\x1a.hytopus.wire.v1.PeerLines\x1a\x1c.hytopus.wire.v1.StreamFrame(\x01\x30\x01\x12\x44\n\x04\x46ile\x12\x1a.hytopus.wire.v1.PeerFrame\x1a\x1c.hytopus.wire.v1.StreamFrame(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,12 +35,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PEERASK']._serialized_start=108
   _globals['_PEERASK']._serialized_end=224
-  _globals['_PEERLINES']._serialized_start=226
-  _globals['_PEERLINES']._serialized_end=334
-  _globals['_PEERFRAME']._serialized_start=336
-  _globals['_PEERFRAME']._serialized_end=460
-  _globals['_PEERFILE']._serialized_start=462
-  _globals['_PEERFILE']._serialized_end=554
-  _globals['_BRAINPEER']._serialized_start=557
-  _globals['_BRAINPEER']._serialized_end=767
+  _globals['_PEERLINES']._serialized_start=227
+  _globals['_PEERLINES']._serialized_end=356
+  _globals['_PEERFRAME']._serialized_start=358
+  _globals['_PEERFRAME']._serialized_end=482
+  _globals['_PEERFILE']._serialized_start=484
+  _globals['_PEERFILE']._serialized_end=576
+  _globals['_BRAINPEER']._serialized_start=579
+  _globals['_BRAINPEER']._serialized_end=789
 # @@protoc_insertion_point(module_scope)

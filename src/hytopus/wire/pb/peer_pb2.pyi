@@ -62,6 +62,7 @@ class PeerLines(_message.Message):
     TAIL_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    AFTER_START_FIELD_NUMBER: _builtins.int
     node_id: _builtins.str
     instance_id: _builtins.str
     kind: _builtins.str
@@ -70,6 +71,8 @@ class PeerLines(_message.Message):
     after: _builtins.int
     """Only lines with a greater number."""
     origin: _builtins.str
+    after_start: _builtins.str
+    """`after` counts in this start: of a later one, all lines are wanted."""
     def __init__(
         self,
         *,
@@ -79,10 +82,11 @@ class PeerLines(_message.Message):
         tail: _builtins.int = ...,
         after: _builtins.int = ...,
         origin: _builtins.str = ...,
+        after_start: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "instance_id", b"instance_id", "kind", b"kind", "node_id", b"node_id", "origin", b"origin", "tail", b"tail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "after_start", b"after_start", "instance_id", b"instance_id", "kind", b"kind", "node_id", b"node_id", "origin", b"origin", "tail", b"tail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

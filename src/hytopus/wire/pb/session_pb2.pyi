@@ -1247,6 +1247,7 @@ class OpenStream(_message.Message):
     AFTER_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    AFTER_START_FIELD_NUMBER: _builtins.int
     stream_id: _builtins.str
     kind: _builtins.str
     instance_id: _builtins.str
@@ -1256,6 +1257,8 @@ class OpenStream(_message.Message):
     body: _builtins.str
     """Of a file: JSON arguments."""
     origin: _builtins.str
+    after_start: _builtins.str
+    """`after` counts in this start: of a later one, all lines are wanted."""
     def __init__(
         self,
         *,
@@ -1266,10 +1269,11 @@ class OpenStream(_message.Message):
         after: _builtins.int = ...,
         body: _builtins.str = ...,
         origin: _builtins.str = ...,
+        after_start: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "body", b"body", "instance_id", b"instance_id", "kind", b"kind", "origin", b"origin", "stream_id", b"stream_id", "tail", b"tail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "after_start", b"after_start", "body", b"body", "instance_id", b"instance_id", "kind", b"kind", "origin", b"origin", "stream_id", b"stream_id", "tail", b"tail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

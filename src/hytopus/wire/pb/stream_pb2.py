@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from hytopus.wire.pb import common_pb2 as hytopus_dot_wire_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1chytopus/wire/v1/stream.proto\x12\x0fhytopus.wire.v1\x1a\x1chytopus/wire/v1/common.proto\"3\n\x07LogLine\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\n\n\x02\x61t\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\"\xae\x01\n\x0bStreamFrame\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\'\n\x05lines\x18\x02 \x03(\x0b\x32\x18.hytopus.wire.v1.LogLine\x12\r\n\x05input\x18\x03 \x01(\t\x12\r\n\x05\x65nded\x18\x04 \x01(\x08\x12)\n\x07problem\x18\x05 \x01(\x0b\x32\x18.hytopus.wire.v1.Problem\x12\x0c\n\x04\x64\x61ta\x18\x06 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x07 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1chytopus/wire/v1/stream.proto\x12\x0fhytopus.wire.v1\x1a\x1chytopus/wire/v1/common.proto\"B\n\x07LogLine\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\n\n\x02\x61t\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\r\n\x05start\x18\x04 \x01(\t\"\xae\x01\n\x0bStreamFrame\x12\x11\n\tstream_id\x18\x01 \x01(\t\x12\'\n\x05lines\x18\x02 \x03(\x0b\x32\x18.hytopus.wire.v1.LogLine\x12\r\n\x05input\x18\x03 \x01(\t\x12\r\n\x05\x65nded\x18\x04 \x01(\x08\x12)\n\x07problem\x18\x05 \x01(\x0b\x32\x18.hytopus.wire.v1.Problem\x12\x0c\n\x04\x64\x61ta\x18\x06 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x07 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hytopus.wire.pb.stream_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LOGLINE']._serialized_start=79
-  _globals['_LOGLINE']._serialized_end=130
-  _globals['_STREAMFRAME']._serialized_start=133
-  _globals['_STREAMFRAME']._serialized_end=307
+  _globals['_LOGLINE']._serialized_end=145
+  _globals['_STREAMFRAME']._serialized_start=148
+  _globals['_STREAMFRAME']._serialized_end=322
 # @@protoc_insertion_point(module_scope)

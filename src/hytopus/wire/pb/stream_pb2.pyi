@@ -28,19 +28,23 @@ class LogLine(_message.Message):
     NUMBER_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     at: _builtins.str
     text: _builtins.str
+    start: _builtins.str
+    """Which start printed it, as generation.attempt."""
     def __init__(
         self,
         *,
         number: _builtins.int = ...,
         at: _builtins.str = ...,
         text: _builtins.str = ...,
+        start: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "number", b"number", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "number", b"number", "start", b"start", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -33,11 +33,11 @@ class Breaking(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for number in self._numbers:
-            yield f'id: {number}\ndata: {{"number": {number}, "text": "line"}}\n\n'.encode()
+            yield f'id: {number}@7.1\ndata: {{"number": {number}, "text": "line"}}\n\n'.encode()
         if isinstance(self._end, dict):
             yield f"event: problem\ndata: {json.dumps(self._end)}\n\n".encode()
         if self._end == "cut":
-            yield b'id: 99\ndata: {"number": 99, "te'
+            yield b'id: 99@7.1\ndata: {"number": 99, "te'
             raise httpx2.ReadError("reset by peer")
 
 
@@ -51,12 +51,12 @@ class Brain(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if not request.url.path.endswith("/console"):
             return httpx2.Response(200, json={"state": "running" if self.connections else "stopped"})
-        query = request.url.params
-        self.asked.append((query.get("tail", ""), query.get("after", "")))
+        tail, place = request.url.params["tail"], request.headers.get("Last-Event-ID", "")
+        self.asked.append((tail, place))
         last, end = self.connections.pop(0)
         if end == "refused":
             raise httpx2.ConnectError("refused")
-        first = int(query["after"]) + 1 if "after" in query else 11 - int(query["tail"])
+        first = int(place.removesuffix("@7.1")) + 1 if place else 11 - int(tail)
         headers = {"Content-Type": "text/event-stream"}
         return httpx2.Response(200, headers=headers, stream=Breaking(range(first, last + 1), end))
 
@@ -70,7 +70,8 @@ async def numbers(brain: Brain) -> list[int]:
 async def test_each_line_comes_once_however_often_the_connection_breaks() -> None:
     brain = Brain((3, "cut"), (0, "refused"), (3, "cut"), (6, OFFLINE), (8, "end"), (10, "end"))
     assert await numbers(brain) == list(range(1, 11))
-    assert brain.asked == [("10", ""), ("0", "3"), ("0", "3"), ("0", "3"), ("0", "6"), ("0", "8")]
+    places = ["", "3@7.1", "3@7.1", "3@7.1", "6@7.1", "8@7.1"]
+    assert brain.asked == [("10", place) for place in places], "which start it was goes back, too"
 
 
 async def test_what_no_repetition_mends_ends_it() -> None:

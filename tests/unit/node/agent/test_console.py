@@ -10,6 +10,7 @@ from hytopus.node.runner.errors import BadQuestion, InstanceUnknown, NotRunning
 from hytopus.node.runner.follower import CHECKPOINT_LINES
 from hytopus.node.runner.lines import KEPT
 from hytopus.wire.messages import DestroyInstance, NodeStatus, StartInstance, StopInstance, Welcome
+from hytopus.wire.place import BEGINNING, Place
 from tests.unit.node.agent.bed import Bed
 from tests.unit.node.runner.records import game
 
@@ -19,12 +20,12 @@ WATCHED = game(players={"join": r"Player '(?P<name>\w+)' joined", "leave": r"Rem
 class Reader:
     """A console somebody has opened."""
 
-    def __init__(self, bed: Bed, *, tail: int = 0, after: int = 0) -> None:
+    def __init__(self, bed: Bed, *, tail: int = 0, after: Place = BEGINNING) -> None:
         self.lines: list[tuple[int, str]] = []
         self._news = asyncio.Event()
         self.task = asyncio.ensure_future(self._read(bed, tail, after))
 
-    async def _read(self, bed: Bed, tail: int, after: int) -> None:
+    async def _read(self, bed: Bed, tail: int, after: Place) -> None:
         async for batch in bed.agent.lines("i1", tail, after):
             self.lines += [(line.number, line.text) for line in batch]
             self._news.set()
@@ -138,6 +139,25 @@ async def test_a_new_start_numbers_from_one(bed: Bed) -> None:
     await bed.expect(NodeStatus.RUNNING, 2)
     lines = (await bed.ask("logs", tail=10))["lines"]
     assert [(line["number"], line["text"]) for line in lines] == [(1, "Server Booted")]
+
+
+async def test_whoever_comes_back_reads_a_new_start_from_line_one(bed: Bed) -> None:
+    """Also if it has printed more than what he saw of the one before, and over a new agent."""
+    await bed.running()
+    bed.runtime.say("i1", "two")
+    await Reader(bed, tail=10).until("two")
+    await bed.tell(StopInstance("i1", 1))
+    await bed.expect(NodeStatus.STOPPED)
+    await bed.tell(StartInstance("i1", 2))
+    await bed.expect(NodeStatus.RUNNING, 2)
+    bed.runtime.say("i1", "another")
+    bed.runtime.say("i1", "third")
+    expected = [(1, "Server Booted"), (2, "another"), (3, "third")]
+    assert await Reader(bed, after=Place(2, "1.1")).until("third") == expected
+    await bed.kill_agent()
+    await bed.start_agent()
+    assert await Reader(bed, after=Place(2, "1.1")).until("third") == expected
+    assert await Reader(bed, after=Place(2, "2.1")).until("third") == expected[2:]
 
 
 async def test_only_a_living_server_reads_its_console(bed: Bed) -> None:

@@ -36,6 +36,7 @@ from hytopus.wire.messages import (
     StartInstance,
     Welcome,
 )
+from hytopus.wire.place import Place
 from tests.harness.clock import ManualClock
 from tests.services.waiting import eventually
 
@@ -78,7 +79,7 @@ class Agent:
     async def ask(self, kind: str, instance_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"kind": kind}
 
-    async def lines(self, instance_id: str, tail: int, after: int) -> AsyncIterator[tuple[LogLine, ...]]:
+    async def lines(self, instance_id: str, tail: int, after: Place) -> AsyncIterator[tuple[LogLine, ...]]:
         yield ()
 
     async def send_line(self, instance_id: str, text: str) -> None:
