@@ -306,7 +306,7 @@ export const changeInstance = <ThrowOnError extends boolean = false>(options: Op
 /**
  * Attach Console
  *
- * Its console as server-sent events `{number, at, text}`; lines are typed with POST.
+ * Its console as server-sent events `{number, start, at, text}`; lines are typed with POST.
  */
 export const attachConsole = <ThrowOnError extends boolean = false>(options: Options<AttachConsoleData, ThrowOnError, unknown>): Promise<ServerSentEventsResult<AttachConsoleResponses>> => (options.client ?? client).sse.get<AttachConsoleResponses, AttachConsoleErrors, ThrowOnError>({ url: '/api/v1/instances/{instance}/console', ...options });
 
@@ -421,7 +421,7 @@ export const getLogs = <ThrowOnError extends boolean = false>(options: Options<G
 /**
  * Follow Logs
  *
- * Its lines as server-sent events `{number, at, text}`, until it ends.
+ * Its lines as server-sent events `{number, start, at, text}`, until it ends.
  */
 export const followLogs = <ThrowOnError extends boolean = false>(options: Options<FollowLogsData, ThrowOnError, unknown>): Promise<ServerSentEventsResult<FollowLogsResponses>> => (options.client ?? client).sse.get<FollowLogsResponses, FollowLogsErrors, ThrowOnError>({ url: '/api/v1/instances/{instance}/logs/follow', ...options });
 

@@ -5489,9 +5489,9 @@ export type AttachConsoleData = {
         /**
          * After
          *
-         * Only lines with a greater number.
+         * All lines that came later: the `id` of the last one seen, `number@start`. After a restart since, that is all its lines that are still held. A number alone is taken to be of the start that runs now.
          */
-        after?: number;
+        after?: string | null;
     };
     url: '/api/v1/instances/{instance}/console';
 };
@@ -6095,9 +6095,9 @@ export type FollowLogsData = {
         /**
          * After
          *
-         * Only lines with a greater number.
+         * All lines that came later: the `id` of the last one seen, `number@start`. After a restart since, that is all its lines that are still held. A number alone is taken to be of the start that runs now.
          */
-        after?: number;
+        after?: string | null;
     };
     url: '/api/v1/instances/{instance}/logs/follow';
 };
