@@ -12,6 +12,7 @@ import pytest
 
 from hytopus.games.restart import RestartOn, RestartPolicy
 from hytopus.wire.messages import DestroyInstance, NodeStatus, StartInstance, StopInstance
+from hytopus.wire.place import BEGINNING
 from tests.integration.agent.conftest import Node
 
 pytestmark = pytest.mark.docker
@@ -166,7 +167,7 @@ async def test_a_restart_of_the_agent_adopts_and_goes_on(node: Node) -> None:
     await node.running(second)
     started = {state.instance_id: state.started_at for state in await node.runtime.list()}
     await node.agent.send_line(first.instance_id, "fake line before")
-    async with aclosing(node.agent.lines(first.instance_id, 100, 0)) as lines:
+    async with aclosing(node.agent.lines(first.instance_id, 100, BEGINNING)) as lines:
         async for batch in lines:
             if any("before" in line.text for line in batch):
                 break
@@ -178,7 +179,7 @@ async def test_a_restart_of_the_agent_adopts_and_goes_on(node: Node) -> None:
     assert statuses == {first.instance_id: "running", second.instance_id: "failed"}
     assert {state.instance_id: state.started_at for state in await node.runtime.list()} == started
 
-    async with aclosing(node.agent.lines(first.instance_id, 100, 0)) as lines:
+    async with aclosing(node.agent.lines(first.instance_id, 100, BEGINNING)) as lines:
         batch = await anext(lines)
     assert [line.number for line in batch] == list(range(1, len(batch) + 1))
     assert sum("before" in line.text for line in batch) == 1
