@@ -15,6 +15,7 @@ from hytopus.brain.instances.creating.creation import create
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.queries import find
 from hytopus.brain.instances.reconciling.fences import Fences
+from hytopus.brain.instances.reconciling.patience import Patience
 from hytopus.brain.instances.reconciling.reconciler import looking, reconcile
 from hytopus.brain.instances.reports.inventory import register_node
 from hytopus.brain.instances.reports.observe import observe
@@ -39,6 +40,7 @@ class Brain:
         self.fences = Fences(self.clock)
         self.outlook = Outlook(self.clock)
         self.presence = Presence(NodeSettings(), self.clock, database.signals)
+        self.patience = Patience(self.presence, self.settings, self.clock)
 
     async def has_template(self, *args: Any, **rules: Any) -> None:
         await add(self.database, *make_template(*args, **rules))
@@ -46,6 +48,7 @@ class Brain:
     async def has_node(self, **values: Any) -> Node:
         node = make_node(**values)
         await add(self.database, node)
+        self.presence.connected(node.id)
         return node
 
     async def create(self, name: str = "lobby", **body: Any) -> Instance:
@@ -66,7 +69,13 @@ class Brain:
     async def reconcile(self, instance: Instance) -> float | None:
         look = looking(self.database)
         return await reconcile(
-            self.database, instance.id, look, clock=self.clock, settings=self.settings, fences=self.fences
+            self.database,
+            instance.id,
+            look,
+            clock=self.clock,
+            settings=self.settings,
+            fences=self.fences,
+            patience=self.patience,
         )
 
     async def told(self, node: Node) -> list[InstanceCommand]:
@@ -85,6 +94,7 @@ class Brain:
         message: RegisterNode = registration(*inventory, **facts)
         async with self.database.write() as session:
             await register_node(session, node.id, message, at=self.clock.now())
+        self.presence.connected(node.id)
 
     async def get(self, name: str = "lobby") -> Instance:
         async with self.database.read() as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
 from hytopus.brain.activity.models import Event
@@ -69,6 +70,32 @@ async def test_a_brain_outage_stops_nothing_and_is_caught_up_with() -> None:
         found = {instance.name: (instance.state, instance.attempt) for instance in await cluster.instances()}
         assert found == {"one": (State.RUNNING, 2), "two": (State.RUNNING, 1)}
         assert cluster.world.started == 3
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.5, 2.5, 4])
+async def test_a_long_outage_of_the_brain_fails_nothing_that_was_under_way(seconds: float) -> None:
+    async with open_cluster() as cluster:
+        await cluster.add_node("a")
+        await cluster.create({"name": "lobby"})
+        await cluster.clock.advance(seconds)
+        assert [instance.state for instance in await cluster.instances()] != [State.RUNNING]
+        await cluster.kill_brain()
+        await cluster.clock.advance(3600)
+        await cluster.start_brain()
+        await cluster.clock.advance(60)
+        assert [instance.state for instance in await cluster.instances()] == [State.RUNNING]
+        assert cluster.world.started == 1
+
+
+async def test_a_clock_that_somebody_sets_fails_nothing_that_is_under_way() -> None:
+    async with open_cluster() as cluster:
+        await cluster.add_node("a")
+        await cluster.create({"name": "lobby"})
+        await cluster.clock.advance(2)
+        cluster.clock.jump(3600)
+        await cluster.clock.advance(30)
+        assert [instance.state for instance in await cluster.instances()] == [State.RUNNING]
+        assert cluster.world.started == 1
 
 
 async def test_a_lost_node_comes_back_with_what_it_ran() -> None:

@@ -187,6 +187,7 @@ async def test_a_start_that_takes_too_long_is_killed_and_then_failed(brain: Brai
     node, running = await brain.running()
     await brain.ask("restart")
     await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0, exit_kind="clean")
+    await brain.reconcile(running)
     await brain.clock.advance(120 + brain.settings.start_slack_s)
     await brain.reconcile(running)
     assert await brain.told(node) == [StopInstance(running.id, 2, kill=True)]
@@ -236,6 +237,7 @@ async def test_destroying_takes_its_time_but_not_in_silence(brain: Brain) -> Non
     node, running = await brain.running()
     await brain.ask("destroy")
     await brain.hears_status(node, NodeStatus.STOPPED, exit_code=0)
+    await brain.reconcile(running)
     await brain.clock.advance(brain.settings.destroy_s)
     await brain.reconcile(running)
     late = await brain.get()

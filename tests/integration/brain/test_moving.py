@@ -275,6 +275,7 @@ async def test_without_progress_it_is_given_up(moves: Moves) -> None:
     await moves.move()
     moves.nodes.sends = False
     await moves.carry()
+    await moves.brain.reconcile(instance)
     await moves.brain.clock.advance(901)
     await moves.brain.reconcile(instance)
     stays = await moves.brain.get()

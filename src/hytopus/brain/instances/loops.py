@@ -11,6 +11,7 @@ from hytopus.brain.brains.fleet import Fleet
 from hytopus.brain.control.controller import Controller, Topic
 from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.reconciling.fences import Fences
+from hytopus.brain.instances.reconciling.patience import Patience
 from hytopus.brain.instances.reconciling.reconciler import due, instances_on, looking, reconcile
 from hytopus.brain.instances.reports.disk import watch_disk
 from hytopus.brain.instances.scheduling.scheduler import Outlook, schedule
@@ -44,20 +45,24 @@ async def run_loops(
         tasks.create_task(watch(database, presence, fleet, clock=clock, settings=nodes))
         tasks.create_task(watch_disk(database, presence, clock))
         tasks.create_task(share_heartbeats(database, presence, fleet, clock))
-        tasks.create_task(instance_controller(database, clock, instances).run())
+        tasks.create_task(instance_controller(database, presence, clock, instances).run())
         tasks.create_task(placement_controller(database, presence, clock, rush, instances).run())
 
 
-def instance_controller(database: Database, clock: Clock, settings: InstanceSettings) -> Controller[str]:
+def instance_controller(
+    database: Database, presence: Presence, clock: Clock, settings: InstanceSettings
+) -> Controller[str]:
     """One key for each instance."""
-    fences, look = Fences(clock), looking(database)
+    fences, patience, look = Fences(clock), Patience(presence, settings, clock), looking(database)
 
     async def itself(instance_id: Any) -> Iterable[str]:
         return (str(instance_id),)
 
     return Controller(
         "instances",
-        lambda instance_id: reconcile(database, instance_id, look, clock=clock, settings=settings, fences=fences),
+        lambda instance_id: reconcile(
+            database, instance_id, look, clock=clock, settings=settings, fences=fences, patience=patience
+        ),
         clock=clock,
         signals=database.signals,
         topics={

@@ -27,6 +27,8 @@ class _Seen:
     at: datetime
     heard: float
     """The same moment by the clock that nobody sets."""
+    since: float
+    """When its session began, by that clock."""
     interval: float
     connected: bool = True
     load: NodeLoad | None = None
@@ -79,7 +81,8 @@ class Presence:
         return interval
 
     def _new(self, interval: float) -> _Seen:
-        return _Seen(self._clock.now(), self._clock.monotonic(), interval)
+        now = self._clock.monotonic()
+        return _Seen(self._clock.now(), now, now, interval)
 
     def disconnected(self, node_id: str) -> None:
         """Its session has ended. What it last said stays until it is heard again."""
@@ -149,6 +152,11 @@ class Presence:
         """To whichever Brain."""
         seen = self._nodes.get(node_id)
         return self.is_elsewhere(node_id) or (seen is not None and seen.connected)
+
+    def session_since(self, node_id: str) -> float | None:
+        """When the session began that it has with this Brain, by the monotonic clock; None where it has none."""
+        seen = self._nodes.get(node_id)
+        return seen.since if seen is not None and seen.connected else None
 
     def silent_s(self, node_id: str) -> float:
         """For how long it has been silent, whoever may set a clock meanwhile."""

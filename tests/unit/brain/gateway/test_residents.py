@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
@@ -14,10 +15,11 @@ from hytopus.brain.gateway.rounds import placed_on
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import State
 from hytopus.kit.together import Together
-from hytopus.kit.waiting import COMPANY_S
+from hytopus.kit.waiting import in_company
 from hytopus.wire.messages import InstanceUsage
 from tests.harness.clock import ManualClock
 from tests.harness.factories import add, make_node, on_node
+from tests.services.waiting import eventually
 
 
 def said(*ids: str) -> tuple[InstanceUsage, ...]:
@@ -47,12 +49,22 @@ async def test_what_is_new_is_looked_up_but_not_all_the_time(sqlite: Database, c
 
 
 async def test_what_has_left_is_noticed_in_time(sqlite: Database, clock: ManualClock) -> None:
-    residents = Residents("n1", Together(partial(placed_on, sqlite)), clock)
+    looks = 0
+
+    async def look(nodes: Sequence[str]) -> list[frozenset[str]]:
+        nonlocal looks
+        found = await placed_on(sqlite, nodes)
+        looks += 1
+        return found
+
+    residents = Residents("n1", Together(look), clock)
     assert await heard(residents, "a") == ["a"]
     async with sqlite.write() as session:
         (await session.get_one(Instance, "a")).node_id = None
     watching = asyncio.create_task(residents.run())
-    await clock.advance(AGED_S + COMPANY_S)
+    await clock.advance(in_company(clock, AGED_S))
+    await eventually(lambda: looks == 2, what="a second look")
+    await clock.settle()
     watching.cancel()
     assert await heard(residents, "a") == []
 
@@ -63,7 +75,7 @@ async def test_a_database_that_is_away_changes_nothing(sqlite: Database, clock: 
     async with sqlite.write() as session:
         await session.execute(text("ALTER TABLE instances RENAME TO gone"))
     watching = asyncio.create_task(residents.run())
-    await clock.advance(AGED_S + COMPANY_S)
+    await clock.advance(in_company(clock, AGED_S))
     assert await heard(residents, "a", "new") == ["a"]
     assert not watching.done()
     watching.cancel()

@@ -37,19 +37,22 @@ def stop_s(instance: Instance) -> float:
     return _number(stop, "grace", 60) + _number(stop, "signal_grace", 10)
 
 
-def deadline(instance: Instance, settings: InstanceSettings, node_since: datetime | None = None) -> datetime | None:
-    """When the present state has lasted too long. Time in which the node was away (`node_since`) does not count."""
+def deadline(instance: Instance, settings: InstanceSettings) -> datetime | None:
+    """When the present state has lasted too long. Later where Brain or node were away meanwhile: see `patience`."""
     seconds = allowance(instance, settings)
-    if seconds is None:
-        return None
-    moments = [instance.state_since, node_since]
+    return None if seconds is None else counted_from(instance) + timedelta(seconds=seconds)
+
+
+def counted_from(instance: Instance) -> datetime:
+    """The last sign of progress of the present state. May lie ahead: a server's next start may have to wait."""
+    moments: list[datetime | None] = [instance.state_since]
     if instance.state is State.STARTING:
         moments.append(instance.retry_at)
     if instance.state in (State.PREPARING, State.MOVING):
         moments.append(instance.progress_at)
     if instance.state is State.STOPPING:
         moments.append(instance.kill_at)
-    return max(moment for moment in moments if moment is not None) + timedelta(seconds=seconds)
+    return max(moment for moment in moments if moment is not None)
 
 
 def _number(table: Mapping[str, Any], key: str, default: float) -> float:

@@ -231,10 +231,10 @@ def _silence(s: Situation, now: datetime) -> Action | None:
 
 
 def _overdue(s: Situation, now: datetime) -> Action | None:
+    kill_at = _drained_at(s)
     if s.deadline is None:
-        return None
+        return None if kill_at is None else Wait(kill_at)
     if now < s.deadline:
-        kill_at = _drained_at(s)
         return Wait(s.deadline if kill_at is None else min(s.deadline, kill_at))
     match s.state:
         case State.PREPARING:

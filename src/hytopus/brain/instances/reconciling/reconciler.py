@@ -15,6 +15,7 @@ from hytopus.brain.db.engine import Database
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.queries import locked
 from hytopus.brain.instances.reconciling.fences import Fences
+from hytopus.brain.instances.reconciling.patience import Patience
 from hytopus.brain.instances.reconciling.plan import Action, Admit, Place, Rest, Wait, plan
 from hytopus.brain.instances.reconciling.settle import settle, situation_of
 from hytopus.brain.instances.settings import InstanceSettings
@@ -71,7 +72,14 @@ def looking(database: Database) -> Look:
 
 
 async def reconcile(
-    database: Database, instance_id: str, look: Look, *, clock: Clock, settings: InstanceSettings, fences: Fences
+    database: Database,
+    instance_id: str,
+    look: Look,
+    *,
+    clock: Clock,
+    settings: InstanceSettings,
+    fences: Fences,
+    patience: Patience,
 ) -> float | None:
     """Take the steps that are due; returns the seconds until the next one can be due.
 
@@ -81,7 +89,7 @@ async def reconcile(
     found = await look(instance_id)
     if found is None:
         return None
-    action = plan(situation_of(*found, settings, fences), clock.now())
+    action = plan(situation_of(*found, settings, fences, patience), clock.now())
     if isinstance(action, Rest | Wait | Place | Admit):
         return _seconds_until(action, clock.now())
     async with database.write() as session:
@@ -89,7 +97,9 @@ async def reconcile(
         if instance is None:
             return None
         node = await _node_of(session, instance)
-        action = await settle(session, instance, node, at=clock.now(), settings=settings, fences=fences)
+        action = await settle(
+            session, instance, node, at=clock.now(), settings=settings, fences=fences, patience=patience
+        )
     return _seconds_until(action, clock.now())
 
 

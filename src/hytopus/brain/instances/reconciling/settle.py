@@ -13,15 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hytopus.brain.db.signals import signal
 from hytopus.brain.instances import moving
 from hytopus.brain.instances.models import Instance
-from hytopus.brain.instances.reconciling.deadlines import allowance, deadline, stop_s
+from hytopus.brain.instances.reconciling.deadlines import allowance, stop_s
 from hytopus.brain.instances.reconciling.fences import Fences
+from hytopus.brain.instances.reconciling.patience import Patience
 from hytopus.brain.instances.reconciling.plan import Action, Admit, NodeView, Place, Rest, Situation, Wait, plan
 from hytopus.brain.instances.reconciling.replacement import Loss, fence_s
 from hytopus.brain.instances.reconciling.steps import take
 from hytopus.brain.instances.settings import InstanceSettings
 from hytopus.brain.nodes.models import Node
 from hytopus.brain.nodes.queries import drain_of
-from hytopus.brain.nodes.states import NodeState
 from hytopus.kit.requests import of_request
 
 _STEPS_AT_MOST = 8
@@ -35,10 +35,11 @@ async def settle(
     at: datetime,
     settings: InstanceSettings | None = None,
     fences: Fences | None = None,
+    patience: Patience | None = None,
 ) -> Action:
     """Take every step that is due; returns what is left to wait for. Without settings no deadline is judged."""
     for _ in range(_STEPS_AT_MOST):
-        action = plan(situation_of(instance, node, settings, fences), at)
+        action = plan(situation_of(instance, node, settings, fences, patience), at)
         if isinstance(action, Place | Admit):
             signal(session, "placement")
             return action
@@ -52,11 +53,14 @@ async def settle(
 
 
 def situation_of(
-    instance: Instance, node: Node | None, settings: InstanceSettings | None, fences: Fences | None = None
+    instance: Instance,
+    node: Node | None,
+    settings: InstanceSettings | None,
+    fences: Fences | None = None,
+    patience: Patience | None = None,
 ) -> Situation:
     """The row as `plan` sees it. `node` must be the row of `instance.node_id`."""
     view = None if node is None else _view(node)
-    online_since = node.state_since if node is not None and node.state is NodeState.ONLINE else None
     problem = instance.problem or {}
     return Situation(
         state=instance.state,
@@ -68,7 +72,7 @@ def situation_of(
         tied=instance.ran and instance.persistent,
         loss=Loss() if settings is None else _loss(instance, node, settings, fences),
         kill_asked=instance.kill_at is not None,
-        deadline=None if settings is None else deadline(instance, settings, online_since),
+        deadline=None if patience is None else patience.deadline(instance),
         allowed_s=0.0 if settings is None else allowance(instance, settings) or 0.0,
         lost_after_s=None if settings is None else settings.lost_after_s,
         problem_code=str(problem.get("code", "")),
