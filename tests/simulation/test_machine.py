@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -209,7 +210,8 @@ class ClusterMachine(RuleBasedStateMachine):
         self.cluster.start_agent(self.node(name))
 
 
-TestClusterMachine = ClusterMachine.TestCase
+# Fifty stories take a minute of a processor's time, and a story that fails is told again and again to shorten it.
+TestClusterMachine = pytest.mark.timeout(1200)(ClusterMachine.TestCase)
 TestClusterMachine.settings = settings(
     max_examples=stories(50),
     stateful_step_count=30,
