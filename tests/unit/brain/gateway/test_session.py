@@ -3,52 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
-from hytopus.brain.db.engine import Database
-from hytopus.brain.gateway.errors import NodeOffline, NodeTimeout, raised
-from hytopus.brain.gateway.gateway import Gateway, Peer
+from hytopus.brain.gateway.gateway import Gateway
 from hytopus.brain.gateway.reports import PROGRESS_S
 from hytopus.brain.gateway.residents import AGAIN_S
-from hytopus.brain.gateway.session import OPENING_S, SILENCE_S, serve
+from hytopus.brain.gateway.session import OPENING_S, SILENCE_S
 from hytopus.brain.instances.models import Instance
 from hytopus.brain.instances.states import State
 from hytopus.brain.nodes import queries as nodes
-from hytopus.brain.nodes.errors import NodeAnswerUnusable
 from hytopus.brain.nodes.live import PROGRESS, Progress
 from hytopus.brain.nodes.models import Node
-from hytopus.brain.nodes.presence import Presence
-from hytopus.brain.nodes.remote import ask
-from hytopus.brain.nodes.schemas import CacheOut
-from hytopus.brain.nodes.settings import NodeSettings
 from hytopus.brain.nodes.states import NodeState
-from hytopus.storage.memory import MemoryStore
-from hytopus.wire.channel import LinkClosed, NodeChannel
-from hytopus.wire.memory import Faults, memory_pair, memory_stream
+from hytopus.wire.channel import LinkClosed
+from hytopus.wire.memory import Faults
 from hytopus.wire.messages import (
-    Answer,
-    Ask,
-    BrainMessage,
     Heartbeat,
     InstanceReport,
     InstanceUsage,
     NodeFacts,
     NodeLoad,
     NodeStatus,
-    OpenStream,
     PrepareInstance,
-    Problem,
     Refused,
     RegisterNode,
     ReportsSeen,
     SetDevMode,
     StartInstance,
     StopInstance,
-    StreamFrame,
     Welcome,
 )
 from hytopus.wire.version import PROTOCOL
@@ -56,42 +39,7 @@ from tests.harness.clock import ManualClock
 from tests.harness.database import sqlite as sqlite
 from tests.harness.factories import make_node, on_node, start_of
 from tests.services.waiting import eventually
-
-NODE = "node-1"
-HELLO = RegisterNode(PROTOCOL, "agent", NodeFacts(slots=8))
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-async def gateway(sqlite: Database, clock: ManualClock) -> Gateway:
-    async with sqlite.write() as session:
-        session.add(make_node(id=NODE, state=NodeState.OFFLINE))
-    presence = Presence(NodeSettings(), clock, sqlite.signals)
-    return Gateway(sqlite, MemoryStore(), presence, clock=clock, brain_id="brain")
-
-
-@asynccontextmanager
-async def node_of(gateway: Gateway, faults: Faults | None = None, node_id: str = NODE) -> AsyncIterator[NodeChannel]:
-    """The node's end of a session that the gateway serves."""
-    node, brain = memory_pair(gateway.clock, faults=faults)
-    serving = asyncio.ensure_future(serve(brain, Peer(node_id), gateway))
-    try:
-        yield node
-    finally:
-        await node.close()
-        await asyncio.wait_for(serving, 5)
-
-
-async def receive(channel: NodeChannel, kind: type[BrainMessage]) -> BrainMessage:
-    """The next message of a kind; others are passed over."""
-    while (message := await asyncio.wait_for(channel.receive(), 5)) is not None:
-        if isinstance(message, kind):
-            return message
-    raise AssertionError(f"the session ended without a {kind}")
+from tests.unit.brain.gateway.node_end import HELLO, NODE, node_of, receive
 
 
 def hello(instance: Instance, status: NodeStatus) -> RegisterNode:
@@ -297,86 +245,6 @@ async def test_the_same_agent_takes_the_place_of_its_old_session(gateway: Gatewa
             assert await first.receive() is None
             assert gateway.sessions.online(NODE)
             assert (await node_row(gateway)).state is NodeState.ONLINE
-
-
-async def test_a_question_takes_its_own_answer_and_no_other(gateway: Gateway) -> None:
-    async with node_of(gateway) as node:
-        await node.send(HELLO)
-        await receive(node, SetDevMode)
-        asking = asyncio.ensure_future(gateway.sessions.ask(NODE, "cache"))
-        question = await receive(node, Ask)
-        assert isinstance(question, Ask)
-        await node.send(Answer("of something else", "{}"))
-        await node.send(Answer(question.request_id, json.dumps({"bytes": 1})))
-        assert await asking == {"bytes": 1}
-
-
-@pytest.mark.parametrize("said", ["", "no JSON", "[]", "3", "[" * 100_000, '"\\ud800"', '{"templates": 3}', "{}"])
-async def test_an_answer_that_nobody_can_use_is_a_problem_and_no_more(gateway: Gateway, said: str) -> None:
-    async with node_of(gateway) as node:
-        await node.send(HELLO)
-        await receive(node, SetDevMode)
-        asking = asyncio.ensure_future(ask(gateway.sessions, CacheOut, NODE, "cache"))
-        question = await receive(node, Ask)
-        assert isinstance(question, Ask)
-        await node.send(Answer(question.request_id, said))
-        with pytest.raises(NodeAnswerUnusable) as found:
-            await asking
-        assert (found.value.status, found.value.params["node"], found.value.params["what"]) == (502, NODE, "cache")
-        assert gateway.sessions.online(NODE), "the session stands"
-
-
-@pytest.mark.parametrize("seconds", ["soon", "nan", "1e999", ""])
-def test_a_timeout_that_a_node_tells_of_need_not_be_a_number(seconds: str) -> None:
-    problem = Problem("node_timeout", "no", params={"node": NODE, "what": "x", "seconds": seconds})
-    assert raised(problem).params["seconds"] == 0.0
-
-
-async def test_a_stream_that_the_node_does_not_dial_times_out(gateway: Gateway, clock: ManualClock) -> None:
-    async with node_of(gateway) as node:
-        await node.send(HELLO)
-        await receive(node, SetDevMode)
-        viewing = asyncio.ensure_future(_first_line(gateway))
-        await receive(node, OpenStream)
-        await clock.advance(10)
-        with pytest.raises(NodeTimeout):
-            await viewing
-
-
-async def test_a_stream_that_nobody_asked_for_is_not_served(gateway: Gateway) -> None:
-    node, brain = memory_stream(gateway.clock)
-    await node.send(StreamFrame("forged"))
-    await asyncio.wait_for(gateway.relay.serve(brain, NODE), 5)
-
-
-async def test_another_node_cannot_take_a_stream(gateway: Gateway, clock: ManualClock) -> None:
-    async with node_of(gateway) as node:
-        await node.send(HELLO)
-        await receive(node, SetDevMode)
-        viewing = asyncio.ensure_future(_first_line(gateway))
-        wanted = await receive(node, OpenStream)
-        assert isinstance(wanted, OpenStream)
-        thief, end = memory_stream(clock)
-        await thief.send(StreamFrame(wanted.stream_id))
-        await asyncio.wait_for(gateway.relay.serve(end, "node-2"), 5)
-        assert not viewing.done()
-        viewing.cancel()
-        await asyncio.gather(viewing, return_exceptions=True)
-
-
-async def test_a_viewer_whose_node_goes(gateway: Gateway) -> None:
-    async with node_of(gateway) as node:
-        await node.send(HELLO)
-        await receive(node, SetDevMode)
-        viewing = asyncio.ensure_future(_first_line(gateway))
-        await receive(node, OpenStream)
-    with pytest.raises(NodeOffline):
-        await viewing
-
-
-async def _first_line(gateway: Gateway) -> int:
-    async with gateway.relay.open_stream(NODE, "i", "logs") as stream:
-        return (await anext(aiter(stream))).number
 
 
 async def test_a_heartbeat_speaks_for_the_instances_of_its_node_alone(gateway: Gateway) -> None:
